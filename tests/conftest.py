@@ -1,0 +1,67 @@
+"""Fixtures for the whole suite: the corpus of document streams, and the judges."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from corpus import STREAMS
+from oracle.environments import OracleMissingError
+from oracle.judge import BROWSER5, LOADER5, LOADER36, Judge, Script, judging
+
+REQUIRED = "PYMO_REQUIRE_ORACLES"
+SHARED = "PYMO_SHARED"
+
+
+@pytest.fixture(scope="session")
+def pymodaq5() -> Iterator[Judge]:
+    """PyMoDAQ 5's own loader (pymodaq-data 5.3.0)."""
+    with _judge_or_skip(LOADER5) as judge:
+        yield judge
+
+
+@pytest.fixture(scope="session")
+def pymodaq36() -> Iterator[Judge]:
+    """PyMoDAQ 3.6.13's own reader, for the layout ``pymodaq3``."""
+    with _judge_or_skip(LOADER36) as judge:
+        yield judge
+
+
+@pytest.fixture(scope="session")
+def h5browser() -> Iterator[Judge]:
+    """PyMoDAQ 5's H5Browser, offscreen."""
+    with _judge_or_skip(BROWSER5) as judge:
+        yield judge
+
+
+@contextmanager
+def _judge_or_skip(script: Script) -> Iterator[Judge]:
+    with _missing_is_told(script.environment.name), judging(script) as judge:
+        yield judge
+
+
+@contextmanager
+def _missing_is_told(name: str) -> Iterator[None]:
+    """Skip by name for a user; fail where the judges are demanded (`.ci/run`)."""
+    try:
+        yield
+    except OracleMissingError as error:
+        if os.environ.get(REQUIRED):
+            pytest.fail(f"oracle demanded by {REQUIRED}, but: {error}", pytrace=False)
+        pytest.skip(f"no oracle: {error}")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes ``corpus_stream`` runs on every stream of the corpus."""
+    if "corpus_stream" in metafunc.fixturenames:
+        metafunc.parametrize("corpus_stream", STREAMS, ids=lambda path: path.stem)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of material beside a developer's checkout; never in a clone."""
+    folder = Path(os.environ.get(SHARED) or Path(__file__).parents[2] / "shared")
+    if not folder.is_dir():
+        pytest.skip(f"no folder {folder} ({SHARED} names another)")
+    return folder
