@@ -1,0 +1,95 @@
+"""What this project agreed on and no linter checks: sizes, lazy names, the README."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "pymo_bluesky"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+# Loaded when a name that needs them is first used, never by the import itself.
+HEAVY = ("bluesky", "ophyd", "h5py", "databroker", "tiled", "matplotlib", "qtpy")
+
+
+def pyproject() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def readme_block(heading: str) -> str:
+    """The one fenced bash block under a heading of the README."""
+    text = (ROOT / "README.md").read_text()
+    section = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    (block,) = re.findall(r"```bash\n(.*?)```", section, re.S)
+    return block
+
+
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of a function without its docstring."""
+    assert function.end_lineno is not None
+    lines = function.end_lineno - function.lineno + 1
+    if ast.get_docstring(function) is not None:
+        told = function.body[0]
+        assert told.end_lineno is not None
+        lines -= told.end_lineno - told.lineno + 1
+    return lines
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_module_fits_in_a_head(path):
+    source = path.read_text()
+    assert source.count("\n") <= 400
+    long = [
+        f"{node.name}: {body_lines(node)} lines"
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and body_lines(node) > 40
+    ]
+    assert not long
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, pymo_bluesky; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert not set(HEAVY) & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("heading", ["Try it", "Test it"])
+def test_the_readme_gives_one_command(heading):
+    assert len(readme_block(heading).splitlines()) == 1
+
+
+def test_all_is_every_extra_but_pymodaq():
+    extras = pyproject()["project"]["optional-dependencies"]
+    (all_,) = extras["all"]
+    named = set(all_.removeprefix("pymo-bluesky[").removesuffix("]").split(","))
+    assert named == set(extras) - {"pymodaq", "demo", "all", "test", "dev"}
+
+
+def test_an_error_names_an_extra_that_exists():
+    extras = pyproject()["project"]["optional-dependencies"]
+    named = {
+        extra
+        for path in MODULES
+        for extra in re.findall(
+            r"MissingExtraError\.of\([^()]*?,\s*\"(\w+)\"", path.read_text()
+        )
+    }
+    assert named, "the pattern finds none"
+    assert named <= set(extras)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    targets = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
+    local = [target for target in targets if "://" not in target]
+    assert not [target for target in local if not (page.parent / target).exists()]
