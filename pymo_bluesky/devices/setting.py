@@ -1,0 +1,222 @@
+"""Settings of an instrument as ophyd signals; knows nothing of files or XML."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from ophyd import Kind, Signal
+from ophyd.status import Status
+from ophyd.utils import LimitError, ReadOnlyError
+
+from pymo_bluesky.devices.datakeys import describe_value
+from pymo_bluesky.devices.errors import DeviceError
+
+__all__ = ["Setting"]
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, bool | np.bool_) or value in (0, 1):
+        return bool(value)
+    raise ValueError("expected true or false")
+
+
+def _whole(value: Any) -> int:
+    if int(value) != value:
+        raise ValueError("expected a whole number")
+    return int(value)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, str):  # float("1") works, and hides a mistake
+        raise TypeError("expected a number")
+    return float(value)
+
+
+def _words(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("expected a text")
+    return value
+
+
+_CONVERT: dict[str, Callable[[Any], Any]] = {
+    "bool": _flag,
+    "bool_push": _flag,
+    "led": _flag,
+    "led_push": _flag,
+    "int": _whole,
+    "float": _number,
+    "slide": _number,
+    "str": _words,
+    "text": _words,
+}
+_TYPES: dict[type, str] = {bool: "bool", int: "int", float: "float", str: "str"}
+
+
+class Setting(Signal):
+    """One parameter of an instrument, that is read as configuration.
+
+    It changes with ``bps.mv(camera.exposure, 0.1)``, and is recorded as a PyMoDAQ
+    parameter of the same type, title, limits and unit.
+
+    Parameters
+    ----------
+    value
+        The value to begin with; its Python type tells the parameter's when `type`
+        is not given.
+    type
+        PyMoDAQ's parameter type: float, int, bool, str, text, list, color, table…
+    title
+        The text that PyMoDAQ shows; by default the attribute's name.
+    limits
+        Lowest and highest value, or the choices when `type` is ``"list"``.
+    units
+        The unit of the value.
+    readonly
+        Whether only the device itself may change it, by ``put(value, force=True)``.
+    path
+        The place in the settings tree, e.g. ``"detector_settings/cooling/on"``; by
+        default the place in the device.
+    **signal
+        What `ophyd.Signal` takes: name, parent, kind, labels…
+
+    Raises
+    ------
+    LimitError
+        On setting a value beyond the limits.
+    DeviceError
+        On setting a value of the wrong type.
+    ReadOnlyError
+        On setting a read-only one.
+
+    Examples
+    --------
+    >>> gain = Setting(name="gain", value=1.0, limits=(0, 10), units="dB")
+    >>> gain.put(5)
+    >>> gain.get()
+    5.0
+    >>> gain.put(11)
+    Traceback (most recent call last):
+    ...
+    ophyd.utils.errors.LimitError: gain: 11.0 dB is not within 0 and 10 dB
+    >>> gain.describe()["gain"]["pymodaq"]["path"]
+    'settings/gain'
+    """
+
+    def __init__(
+        self,
+        *,
+        value: Any,
+        type: str | None = None,
+        title: str = "",
+        limits: Sequence[Any] | None = None,
+        units: str = "",
+        readonly: bool = False,
+        path: str = "",
+        **signal: Any,
+    ) -> None:
+        self.parameter_type = type or _TYPES.get(value.__class__, "str")
+        self.limits_or_choices = None if limits is None else list(limits)
+        self.units = units
+        self.readonly = readonly
+        self._path = path
+        signal.setdefault("kind", Kind.config)
+        super().__init__(value=value, **signal)
+        self.title = title or (self.attr_name or self.name).replace("_", " ").title()
+        self._metadata["write_access"] = not readonly
+        self._readback = self.converted(value)
+        self.check_value(self._readback)
+
+    def _validate_kind(self, val: Any) -> Kind:
+        # A Component says `normal` when nothing is said, and a setting is
+        # configuration then. `hinted` or `normal | config` put it into the events.
+        kind = super()._validate_kind(val)
+        return Kind.config if kind == Kind.normal else kind
+
+    @property
+    def path(self) -> str:
+        """The place in the settings tree of the device, joined by slashes."""
+        if self._path:
+            return self._path
+        parts = [self.attr_name or self.name]
+        owner = self.parent
+        root = getattr(owner, "settings_root", None)
+        while owner is not None and root is None:
+            if owner.attr_name and owner.attr_name != "settings":
+                parts.append(owner.attr_name)
+            owner = owner.parent
+            root = getattr(owner, "settings_root", None)
+        return "/".join([root or "settings", *reversed(parts)])
+
+    def role(self) -> dict[str, Any]:
+        """Return what the data key declares under ``"pymodaq"``."""
+        role: dict[str, Any] = {
+            "role": "setting",
+            "path": self.path,
+            "type": self.parameter_type,
+            "title": self.title,
+        }
+        if self.limits_or_choices is not None:
+            role["limits"] = self.limits_or_choices
+        if self.readonly:
+            role["readonly"] = True
+        return role
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Return the data key: dtype, shape, units and the declared role."""
+        return {
+            self.name: describe_value(
+                self.get(), source=self.source_name, units=self.units, role=self.role()
+            )
+        }
+
+    def converted(self, value: Any) -> Any:
+        """Return `value` in the Python type of the parameter, or say why it is none."""
+        convert = _CONVERT.get(self.parameter_type)
+        if convert is None:
+            return value
+        try:
+            return convert(value)
+        except (TypeError, ValueError) as error:
+            raise DeviceError(
+                f"{self.name}: {value!r} is no {self.parameter_type}: {error}"
+            ) from error
+
+    def check_value(self, value: Any, **_: Any) -> None:
+        """Refuse a value of the wrong type or beyond the limits."""
+        value = self.converted(value)
+        bounds = self.limits_or_choices
+        if bounds is None:
+            return
+        if self.parameter_type == "list":
+            if value not in bounds:
+                raise LimitError(f"{self.name}: {value!r} is none of {bounds}")
+            return
+        low, high = bounds
+        if not low <= value <= high:  # also true for NaN
+            unit = f" {self.units}" if self.units else ""
+            raise LimitError(
+                f"{self.name}: {value}{unit} is not within {low} and {high}{unit}"
+            )
+
+    def get(self, **_: Any) -> Any:
+        """Return the value, in the Python type of the parameter."""
+        return self._readback
+
+    def put(self, value: Any, *, force: bool = False, **kwargs: Any) -> None:
+        """Take a new value at once; `force` is for the device itself."""
+        if not force:
+            if self.readonly:
+                raise ReadOnlyError(f"{self.name} is read only")
+            self.check_value(value)
+        super().put(self.converted(value), force=True, **kwargs)
+
+    def set(self, value: Any, *, timeout: float | None = None, **_: Any) -> Status:
+        """Take a new value; the status is done when the device has it."""
+        # ophyd's own set() puts in a thread, where a refusal is only logged.
+        status = Status(self, timeout=timeout)
+        self.put(value, timestamp=time.time())
+        status.set_finished()
+        return status
