@@ -82,6 +82,8 @@ class _Enabled(_RoiParameter):
         """Take a new value; the reading of the region comes or goes with it."""
         super().put(value, **kwargs)
         self.region.result.kind = Kind.hinted if self.get() else Kind.omitted
+        if self.get() and self.region.channel.measured:
+            self.region.measure(self.region.channel.timestamp)
 
 
 class _RoiResult(Signal):

@@ -1,0 +1,133 @@
+"""What a detector measures is what its data keys declare, or the plan fails."""
+
+import threading
+
+import bluesky.plans as bp
+import numpy as np
+import pytest
+from bluesky.utils import FailedStatus
+from ophyd import Component as Cpt
+
+from pymo_bluesky.devices import (
+    Axis,
+    Channel,
+    Detector0D,
+    Detector1D,
+    Detector2D,
+    DeviceError,
+)
+
+
+class Scope(Detector1D):
+    """A scope whose trace a test decides."""
+
+    trace = Cpt(Channel, units="V", label="Channel A")
+    time = Cpt(Axis, index=0, value=np.linspace(0, 1, 5), units="s", label="Time")
+
+    def __init__(self, *args, trace=lambda: np.zeros(5), **kwargs):
+        self.next_trace = trace
+        super().__init__(*args, **kwargs)
+
+    def grab(self):
+        return {"trace": self.next_trace()}
+
+
+def test_the_axis_says_what_it_labels():
+    scope = Scope(name="scope")
+    assert scope.describe_configuration()["scope_time"] == {
+        "source": "SIM:scope_time",
+        "dtype": "array",
+        "shape": [5],
+        "dtype_numpy": "<f8",
+        "units": "s",
+        "pymodaq": {"role": "axis", "of": "scope_trace", "index": 0, "label": "Time"},
+    }
+    assert scope.describe()["scope_trace"]["pymodaq"] == {"label": "Channel A"}
+
+
+def test_an_axis_of_several_channels_names_them_all():
+    class Pair(Detector2D):
+        one = Cpt(Channel)
+        two = Cpt(Channel)
+        mask = Cpt(Channel)
+        x = Cpt(Axis, index=1, value=[0.0, 1.0], of=("one", "two"))
+
+    keys = Pair(name="pair").describe_configuration()
+    assert keys["pair_x"]["pymodaq"]["of"] == ["pair_one", "pair_two"]
+
+
+def test_numbers_are_hinted_and_arrays_are_not():
+    class Both(Detector0D):
+        value = Cpt(Channel)
+
+        def grab(self):
+            return {"value": 1}
+
+    assert Both(name="both").hints == {"fields": ["both_value"]}
+    assert Scope(name="scope").hints == {"fields": []}
+
+
+@pytest.mark.parametrize(
+    ("trace", "told"),
+    [
+        (lambda: np.zeros(4), "axis 'time' of dimension 0 has 5 values"),
+        (lambda: np.zeros((5, 1)), r"'trace' with 2 dimensions \(5, 1\)"),
+        (lambda: 1 / 0, "division by zero"),
+    ],
+)
+def test_a_bad_measurement_fails_the_plan(engine, run, trace, told):
+    with pytest.raises(FailedStatus) as caught:
+        engine(bp.count([Scope(name="scope", trace=trace)]))
+    with pytest.raises((DeviceError, ZeroDivisionError), match=told):
+        raise caught.value.__cause__ or caught.value.args[0].exception()
+    assert run.of("stop")[0]["exit_status"] == "fail"
+    assert run.of("event") == []
+
+
+def test_a_failure_does_not_stop_the_next_measurement():
+    traces = iter([np.zeros(3), np.ones(5)])
+    scope = Scope(name="scope", trace=lambda: next(traces))
+    with pytest.raises(DeviceError):
+        scope.trigger().wait()
+    scope.trigger().wait()
+    assert scope.read()["scope_trace"]["value"].tolist() == [1.0] * 5
+
+
+def test_a_missing_channel_is_named():
+    class Half(Detector0D):
+        one = Cpt(Channel)
+        two = Cpt(Channel)
+
+        def grab(self):
+            return {"one": 1.0}
+
+    with pytest.raises(DeviceError, match=r"gave the channels \['one'\]; declared"):
+        Half(name="half").trigger().wait()
+
+
+def test_a_detector_without_channels_is_refused():
+    with pytest.raises(DeviceError, match="Detector0D has no channel"):
+        Detector0D(name="nothing")
+
+
+def test_a_measurement_that_takes_too_long_fails():
+    never = threading.Event()
+    scope = Scope(name="scope", trace=lambda: never.wait(5), timeout=0.05)
+    with pytest.raises(TimeoutError):
+        scope.trigger().wait()
+    with pytest.raises(DeviceError, match="is measuring"):
+        scope.trigger()
+    never.set()
+
+
+def test_a_description_before_any_trigger_is_the_true_one():
+    scope = Scope(name="scope", trace=lambda: np.zeros(5, "float32"))
+    key = scope.describe()["scope_trace"]
+    assert (key["shape"], key["dtype_numpy"]) == ([5], "<f4")
+
+
+def test_channels_and_axes_are_the_devices_own():
+    scope = Scope(name="scope")
+    assert not scope.trace.write_access
+    with pytest.raises(DeviceError, match="one dimension, this has 2"):
+        scope.time.put(np.zeros((2, 2)))
