@@ -93,8 +93,9 @@ class Devices(Mapping[str, Any]):
         return [*super().__dir__(), *self._devices]
 
     def __repr__(self) -> str:
-        missing = f", failed: {[f.name for f in self.failed]}" if self.failed else ""
-        return f"<Devices {', '.join(self._devices)}{missing}>"
+        there = ", ".join(self._devices) or "none"
+        failed = ", ".join(failure.name for failure in self.failed)
+        return f"<Devices {there}; failed: {failed or 'none'}>"
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the device of that name, or `default`."""

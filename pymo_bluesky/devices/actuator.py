@@ -40,7 +40,7 @@ class _Position(Signal):
             units=actuator.egu,
             role={"role": self.role},
         )
-        key["precision"] = actuator.precision.get()
+        key["precision"] = actuator.precision
         low, high = actuator.limits
         if low < high:
             key["lower_ctrl_limit"], key["upper_ctrl_limit"] = low, high
@@ -122,7 +122,7 @@ class Actuator(Device, PositionerBase):  # pyright: ignore[reportIncompatibleMet
     setpoint = Cpt(_Setpoint, kind="normal")
     units = Cpt(Setting, value="", readonly=True)
     epsilon = Cpt(Setting, value=0.0)
-    precision = Cpt(Setting, value=3, limits=(0, 15))
+    decimals = Cpt(Setting, value=3, limits=(0, 15), title="Precision")
     bounds = Cpt(_Bounds)
 
     def __init__(
@@ -148,7 +148,7 @@ class Actuator(Device, PositionerBase):  # pyright: ignore[reportIncompatibleMet
         self.readback.name = self.name
         self.units.put(units, force=True)
         self.epsilon.put(epsilon)
-        self.precision.put(precision)
+        self.decimals.put(precision)
         if limits is not None:
             self._set_limits(*limits)
 
@@ -194,6 +194,11 @@ class Actuator(Device, PositionerBase):  # pyright: ignore[reportIncompatibleMet
     def egu(self) -> str:
         """The unit of positions, by ophyd's name for it."""
         return str(self.units.get())
+
+    @property
+    def precision(self) -> int:
+        """Digits after the point; ophyd and progress bars ask for it by this name."""
+        return int(self.decimals.get())
 
     @property
     def limits(self) -> tuple[Any, Any]:

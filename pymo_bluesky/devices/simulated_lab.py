@@ -306,7 +306,7 @@ def simulated_lab(
     }
     for name, options in (actuators or {}).items():
         mirrors[name] = {**mirrors.get(name, {}), **options}
-    motors: dict[str, Any] = {"labels": {"motors", "actuators"}}
+    motors: dict[str, Any] = {"labels": {"motors"}}
     sees: dict[str, Any] = {"beam": beam, "labels": {"detectors"}}
     return [
         *(Mirror(name=n, beam=beam, **(motors | o)) for n, o in mirrors.items()),

@@ -6,7 +6,7 @@ import time
 
 import bluesky.plan_stubs as bps
 import pytest
-from bluesky.utils import RunEngineInterrupted
+from bluesky.utils import ProgressBarManager, RunEngineInterrupted
 from ophyd.status import wait
 from ophyd.utils import LimitError, StatusTimeoutError
 
@@ -125,6 +125,13 @@ def test_progress_is_told_to_a_watcher():
     status.wait(5)
     assert told == sorted(told)
     assert any(0 < current < 2 for current in told)
+
+
+def test_a_progress_bar_shows_the_move(engine, capsys, caplog):
+    engine.waiting_hook = ProgressBarManager()
+    engine(bps.mv(mirror(velocity=20.0), 4))
+    assert "mm" in capsys.readouterr().err
+    assert not caplog.records
 
 
 def test_interrupting_the_engine_stops_the_actuator(engine):

@@ -1,0 +1,269 @@
+"""What the IPython profile starts, as functions; knows nothing of file formats.
+
+A step that fails is told in one line and leaves the others, and the prompt, alone.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pymo_bluesky.errors import MissingExtraError, WriteError
+
+__all__ = ["data_directory", "start_session", "user_folder"]
+
+Namespace = MutableMapping[str, Any]
+
+# The order in which the banner names what there is.
+_TOLD = ("RE", "bec", "writer", "bp", "bps", "bpp", "replay", "catalog", "load_devices")
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def data_directory(directory: str | Path | None = None) -> Path:
+    """Return the folder of datasets, made when it is not there.
+
+    Parameters
+    ----------
+    directory
+        By default the environment's ``PYMO_DATA``, or ``~/pymodaq_data``.
+
+    Raises
+    ------
+    WriteError
+        When it cannot be made.
+    """
+    chosen = directory or os.environ.get("PYMO_DATA") or Path.home() / "pymodaq_data"
+    path = Path(chosen).expanduser()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(
+            f"the folder of datasets {path} cannot be made: {error}; give another "
+            "by PYMO_DATA or start_session(..., directory=...)"
+        ) from error
+    return path
+
+
+def user_folder(kind: str) -> Path:
+    """Return a folder for what a user keeps between sessions, made when needed.
+
+    Parameters
+    ----------
+    kind
+        ``"metadata"`` for `RE.md`, ``"history"`` for the prompt's.
+
+    Raises
+    ------
+    MissingExtraError
+        When platformdirs is not installed.
+    """
+    try:
+        from platformdirs import user_data_path
+    except ModuleNotFoundError as error:
+        raise MissingExtraError.of("platformdirs", "session") from error
+    path = user_data_path("pymo_bluesky") / kind
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+@dataclass(slots=True)
+class _Startup:
+    """One start of a session: the names it gives, and what failed."""
+
+    names: Namespace
+    failed: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, name: str, consequence: str) -> Iterator[None]:
+        """Tell in one line when the step fails, and what that means to the user."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - the prompt matters more
+            self.failed.append(name)
+            reason = " ".join(str(error).split())
+            _tell(f"! {name}: {type(error).__name__}: {reason}; {consequence}")
+
+
+def start_session(
+    user_ns: Namespace,
+    devices: str | Path = "simulated_lab",
+    directory: str | Path | None = None,
+    *,
+    layout: str = "pymodaq5",
+) -> list[str]:
+    """Give a prompt all that it takes to measure.
+
+    Parameters
+    ----------
+    user_ns
+        Where the names go, ``get_ipython().user_ns``: RE, bec, writer, devices and
+        each device by its name, bp, bps, bpp, replay, catalog, data_directory.
+    devices
+        What `load_devices` takes.
+    directory
+        What `data_directory` takes.
+    layout
+        Of the datasets: ``"pymodaq5"`` or ``"pymodaq3"``.
+
+    Returns
+    -------
+    list of str
+        The steps that failed; each has been told in one line.
+    """
+    startup = _Startup(user_ns)
+    # The writer comes before all other subscribers: they may change documents.
+    for start in (_start_engine, _start_plans):
+        start(startup)
+    _start_writer(startup, directory, layout)
+    _start_table(startup)
+    _start_devices(startup, devices)
+    _start_magics(startup)
+    _tell(_banner(user_ns))
+    return startup.failed
+
+
+def _start_engine(startup: _Startup) -> None:
+    with startup.step("RE", "no plan can run; install pymo-bluesky again"):
+        from bluesky import RunEngine
+        from bluesky.utils import ProgressBarManager
+
+        metadata: Any = {}
+        with startup.step("RE.md", "scan numbers begin anew with each session"):
+            metadata = _persistent_metadata()
+        engine: Any = RunEngine(metadata)
+        engine.waiting_hook = ProgressBarManager()
+        startup.names["RE"] = engine
+
+
+def _persistent_metadata() -> MutableMapping[str, Any]:
+    try:
+        import zict  # noqa: F401 - PersistentDict only says RuntimeError
+    except ModuleNotFoundError as error:
+        raise MissingExtraError.of("zict", "session") from error
+    from bluesky.utils import PersistentDict
+
+    return PersistentDict(str(user_folder("metadata")))
+
+
+def _start_plans(startup: _Startup) -> None:
+    with startup.step("bp, bps, bpp", "there are no plans"):
+        import bluesky.plan_stubs
+        import bluesky.plans
+        import bluesky.preprocessors
+
+        startup.names.update(
+            bp=bluesky.plans, bps=bluesky.plan_stubs, bpp=bluesky.preprocessors
+        )
+
+
+def _start_writer(startup: _Startup, directory: str | Path | None, layout: str) -> None:
+    names = startup.names
+    with startup.step("writer", "RUNS ARE NOT SAVED"):
+        from pymo_bluesky import PymodaqWriter
+
+        names["data_directory"] = data_directory(directory)
+        writer = PymodaqWriter(names["data_directory"], layout=layout)
+        atexit.register(writer.close)
+        names["writer"] = writer
+        names["RE"].subscribe(writer)
+    with startup.step("replay", "datasets cannot be read back here"):
+        from pymo_bluesky import replay
+
+        names["replay"] = replay
+    with startup.step("catalog", "datasets can still be opened one by one"):
+        from pymo_bluesky import open_catalog
+
+        names["catalog"] = open_catalog(names["data_directory"])
+
+
+def _start_table(startup: _Startup) -> None:
+    with startup.step("bec", "no live tables and plots"):
+        try:
+            import matplotlib
+        except ModuleNotFoundError as error:
+            raise MissingExtraError.of("matplotlib", "session") from error
+        if not _has_display():
+            matplotlib.use("Agg")
+        from bluesky.callbacks.best_effort import BestEffortCallback
+
+        table = BestEffortCallback()
+        if not _has_display():
+            table.disable_plots()
+        elif (shell := _ipython()) is not None:
+            shell.enable_matplotlib()
+        startup.names["bec"] = table
+        startup.names["RE"].subscribe(table)
+
+
+def _has_display() -> bool:
+    windowed = sys.platform in ("win32", "darwin")
+    return windowed or any(os.environ.get(v) for v in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def _start_devices(startup: _Startup, file: str | Path) -> None:
+    names = startup.names
+    with startup.step("devices", "load others by load_devices('…')"):
+        from pymo_bluesky import load_devices
+
+        names["load_devices"] = load_devices
+        loaded = load_devices(file)
+        names["devices"] = loaded
+        for name, device in loaded.items():
+            with startup.step(name, f"it is devices[{name!r}] only"):
+                if name in names:
+                    raise ValueError("the session has this name already")
+                names[name] = device
+
+
+def _ipython() -> Any:
+    if "IPython" not in sys.modules:  # a script, or a test
+        return None
+    from IPython.core.getipython import get_ipython
+
+    return get_ipython()
+
+
+def _start_magics(startup: _Startup) -> None:
+    with startup.step("magics", "%mov, %wa, %ct are not there"):
+        if (shell := _ipython()) is not None:
+            from bluesky.magics import BlueskyMagics
+
+            shell.register_magics(BlueskyMagics)
+
+
+def _banner(names: Namespace) -> str:
+    """Say what is there, and the next command, of what did start."""
+    devices = names.get("devices", {})
+    lines = [
+        "pymo_bluesky: " + ", ".join(n for n in _TOLD if n in names),
+        f"  devices   {', '.join(devices) or 'none'}",
+    ]
+    if "writer" in names:
+        lines.append(f"  datasets  go to {names['data_directory']}")
+    if (plan := _first_plan(devices)) and "bp" in names:
+        lines.append(f"  next      RE({plan})")
+        if "replay" in names:
+            lines.append("  and then  writer.path; list(replay(writer.path))")
+    return "\n".join(lines)
+
+
+def _first_plan(devices: Mapping[str, Any]) -> str | None:
+    """Write a scan of the first thing that moves over all that measure."""
+    moves = [name for name, device in devices.items() if hasattr(device, "position")]
+    measure = [name for name in devices if name not in moves]
+    if not moves or not measure:
+        return None
+    low, high = getattr(devices[moves[0]], "limits", None) or (0, 0)
+    low, high = (low, high) if low < high else (-1, 1)
+    span = (f"{low / 4:g}", f"{high / 4:g}")
+    return f"bp.scan([{', '.join(measure)}], {moves[0]}, {', '.join(span)}, 11)"
