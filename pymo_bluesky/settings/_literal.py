@@ -60,10 +60,13 @@ def plain(value: object, depth: int = 0) -> Any:
         return f"(nested deeper than {MAX_NESTING} levels: {type(value).__name__})"
     if isinstance(value, np.ndarray):
         array = cast("np.ndarray[Any, Any]", value)
-        return plain(array.tolist(), depth) if array.size <= SHORT_ARRAY else _sum(array)
+        if array.size > SHORT_ARRAY:
+            return _summary(array)
+        return plain(array.tolist(), depth)
     if isinstance(value, np.generic):
-        item = value.item()
-        return str(item) if isinstance(item, np.generic) else plain(item, depth)
+        scalar = cast(Any, value)
+        wide = scalar.dtype.char in "gG"  # a longdouble has no equal in Python
+        return str(scalar) if wide else plain(scalar.item(), depth)
     if isinstance(value, Mapping):
         items = cast(Mapping[Any, Any], value).items()
         return {_key(k, depth): plain(v, depth + 1) for k, v in items}
@@ -94,19 +97,20 @@ def _hashable(value: object) -> bool:
 
 
 def _plain_scalar(value: object) -> Any:
-    for kind in (bool, int, float, bytes, complex):
+    kinds: tuple[Any, ...] = (bool, int, float, bytes, complex)
+    for kind in kinds:
         if isinstance(value, kind):
             return kind(value)
     if isinstance(value, str):
         return str.__str__(value)
-    if isinstance(value, bytearray | memoryview):
+    if isinstance(value, bytearray):
         return bytes(value)
     if isinstance(value, datetime.datetime | datetime.date | datetime.time):
         return value.isoformat()
     return str(value)
 
 
-def _sum(array: np.ndarray[Any, Any]) -> str:
+def _summary(array: np.ndarray[Any, Any]) -> str:
     span = ""
     numbers = array[np.isfinite(array)] if array.dtype.kind in "iuf" else array[:0]
     if numbers.size:

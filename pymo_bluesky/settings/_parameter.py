@@ -11,7 +11,7 @@ __all__ = ["DEFAULT_FLAGS", "Dialect", "Parameter"]
 Dialect = Literal["pymodaq5", "pymodaq3"]
 """How the tree is spelled: as PyMoDAQ 5.3.8 writes it, or as 3.6.13 does."""
 
-DEFAULT_FLAGS: Mapping[str, str] = {
+DEFAULT_FLAGS = {
     "removable": "0",
     "renamable": "0",
     "expanded": "1",
@@ -19,7 +19,7 @@ DEFAULT_FLAGS: Mapping[str, str] = {
     "showTop": "0",
     "strictNaming": "0",
 }
-"""Flags PyMoDAQ 5 writes on every parameter, with the values they nearly always have."""
+"""Flags PyMoDAQ 5 writes on every parameter, with their usual values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ class Parameter:
         return here
 
     def walk(self, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Parameter]]:
-        """This parameter and all below, each with its "/"-joined path, depth first."""
+        """Yield this parameter and all below, each with its path, depth first."""
         here = (*path, self.name)
         yield "/".join(here), self
         for child in self.children:

@@ -25,6 +25,7 @@ _EXACT = 2**53
 _LAST_SECOND = 8.0e12
 _MILLISECONDS_FROM = 1.0e11
 _SHOWN_LENGTH = 2_000
+_LINE_LENGTH = 32_000  # Qt's line editors cut what is longer
 _NOT_XML = re.compile(
     "[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"  # XML 1.0 §2.2, less \r
 )
@@ -60,6 +61,10 @@ def _is_number(value: object) -> bool:
     return type(value) is float or _is_int(value)
 
 
+def _is_finite(value: object) -> bool:
+    return _is_number(value) and math.isfinite(cast(float, value))
+
+
 def _number_text(value: Any, dialect: Dialect) -> str:
     return source(value) if math.isfinite(value) else str(value)
 
@@ -69,7 +74,13 @@ def _read_int(text: str, attributes: Attributes) -> Any:
         return int(text)
     except ValueError:
         number = as_float(text)  # PyMoDAQ 5 writes "500.0" under type int
+    if not math.isfinite(number):
+        return text
     return int(number) if number.is_integer() else number
+
+
+def _read_float(text: str, attributes: Attributes) -> float:
+    return as_float(text)
 
 
 def _read_bool(text: str, attributes: Attributes) -> bool:
@@ -117,8 +128,8 @@ def _is_selection(value: object) -> bool:
 def _read_selection(text: str, attributes: Attributes) -> dict[str, Any]:
     if text == "None":
         return {"all_items": [], "selected": []}
-    selected = literal(text)
-    return {"all_items": literal(attributes.get("all_items", text)), "selected": selected}
+    items = literal(attributes.get("all_items", text))
+    return {"all_items": items, "selected": literal(text)}
 
 
 def _is_time(value: object) -> bool:
@@ -140,12 +151,15 @@ def _read_time(text: str, attributes: Attributes) -> Any:
         day_text = f"{year:04d}-{month:02d}-{day:02d}"
         return f"{day_text}T{hour:02d}:{minute:02d}:{second:02d}.{ms:03d}"
     number = float(text)
+    if not math.isfinite(number):
+        return text
     return number / 1000 if abs(number) >= _MILLISECONDS_FROM else number
 
 
 def _is_table(value: object) -> bool:
     return isinstance(value, dict) and all(
-        type(key) is str for key in cast(dict[Any, Any], value)
+        type(key) is str and type(item) in (str, int, float, bool)
+        for key, item in cast(dict[Any, Any], value).items()
     )
 
 
@@ -160,6 +174,14 @@ def _read_literal(text: str, attributes: Attributes) -> Any:
 def is_text(value: object) -> bool:
     """Whether a value is text."""
     return type(value) is str
+
+
+def _is_line(value: object) -> bool:
+    return type(value) is str and len(value) <= _LINE_LENGTH
+
+
+def _is_state(value: object) -> bool:
+    return value in ("True", "False")
 
 
 def _text_of(value: Any, dialect: Dialect) -> str:
@@ -182,17 +204,18 @@ def _verbatim(text: str, attributes: Attributes) -> str:
 
 
 _TEXT = Kind(is_text, _text_of, _verbatim)
-_NUMBER = Kind(_is_number, _number_text, lambda text, _: as_float(text))
+_STATE = Kind(_is_state, _text_of, _verbatim)
 _BOOL = Kind(
     lambda value: type(value) is bool, lambda value, _: str(int(value)), _read_bool
 )
 _KINDS: dict[str, Kind] = {
     "int": Kind(_is_int, _number_text, _read_int),
-    "float": _NUMBER,
-    "slide": _NUMBER,
+    "float": Kind(_is_number, _number_text, _read_float),
+    "slide": Kind(_is_finite, _number_text, _read_float),
     "progress": Kind(_never, _text_of, _read_int),
-    "action_led": _TEXT,  # the name of a state
-    "multistate_led": _TEXT,
+    "str": Kind(_is_line, _text_of, _verbatim),
+    "action_led": _STATE,
+    "multistate_led": _STATE,
     "list": Kind(lambda value: True, _list_text, _read_list),
     "color": Kind(_is_color, lambda value, _: source(value), _read_literal),
     "itemselect": Kind(
@@ -206,16 +229,17 @@ _KINDS: dict[str, Kind] = {
     "action": Kind(_is_none, lambda value, _: "None", _read_literal),
 }
 
+_DISPLAYED_3 = frozenset(
+    (
+        *("action", "bool", "bool_push", "browsepath", "color", "date", "date_time"),
+        *("float", "group", "int", "itemselect", "led", "led_push", "list", "slide"),
+        *("str", "table", "table_view", "text", "text_pb"),
+    )
+)
+_ONLY_5 = ("action_led", "multistate_led", "roi_group", "scalable_roigroup_parameter")
 _DISPLAYED: Mapping[Dialect, frozenset[str]] = {
-    "pymodaq3": frozenset(
-        "action bool bool_push browsepath color date date_time float group int "
-        "itemselect led led_push list slide str table table_view text text_pb".split()
-    ),
-    "pymodaq5": frozenset(
-        "action action_led bool bool_push browsepath color date date_time float group "
-        "int itemselect led led_push list multistate_led roi_group "
-        "scalable_roigroup_parameter slide str table table_view text text_pb".split()
-    ),
+    "pymodaq3": _DISPLAYED_3,
+    "pymodaq5": _DISPLAYED_3.union(_ONLY_5),
 }
 
 
@@ -232,7 +256,8 @@ def wire_type(type_: str, value: Any, dialect: Dialect) -> str:
         return type_ if type_ in _DISPLAYED[dialect] else "group"
     if type_ in _DISPLAYED[dialect] and kind_of(type_).fits(value):
         return type_
-    return "text" if is_text(value) and "\n" in value else "str"
+    lines = is_text(value) and ("\n" in value or not _is_line(value))
+    return "text" if lines else "str"
 
 
 def write_value(type_: str, value: Any, dialect: Dialect) -> str | None:
@@ -249,7 +274,7 @@ def read_value(type_: str, text: str | None, attributes: Attributes) -> Any:
     if "group" in type_:
         return text if text and text.strip() else None
     if not text:
-        return "" if type_ and kind_of(type_) is _TEXT else None
+        return "" if type_ and kind_of(type_).read is _verbatim else None
     try:
         return kind_of(type_).read(text, attributes)
     except (ValueError, KeyError, OverflowError):
