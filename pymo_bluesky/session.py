@@ -6,6 +6,7 @@ A step that fails is told in one line and leaves the others, and the prompt, alo
 from __future__ import annotations
 
 import atexit
+import fcntl
 import os
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -152,7 +153,21 @@ def _persistent_metadata() -> MutableMapping[str, Any]:
         raise MissingExtraError.of("zict", "session") from error
     from bluesky.utils import PersistentDict
 
-    return PersistentDict(str(user_folder("metadata")))
+    folder = user_folder("metadata")
+    _hold(folder.with_suffix(".lock"))
+    return PersistentDict(str(folder))
+
+
+def _hold(lock: Path) -> None:
+    """Keep other sessions from the metadata: zict serves one process at a time."""
+    file = lock.open("a")
+    atexit.register(file.close)  # which also keeps it open until then
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise WriteError(
+            f"another session uses {lock.with_suffix('')}; close it, then start again"
+        ) from error
 
 
 def _start_plans(startup: _Startup) -> None:

@@ -130,7 +130,7 @@ def test_progress_is_told_to_a_watcher():
 def test_a_progress_bar_shows_the_move(engine, capsys, caplog):
     engine.waiting_hook = ProgressBarManager()
     engine(bps.mv(mirror(velocity=20.0), 4))
-    assert "mm" in capsys.readouterr().err
+    assert "4.0" in capsys.readouterr().out
     assert not caplog.records
 
 

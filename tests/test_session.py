@@ -1,0 +1,228 @@
+"""The prompt: all names are there, and what fails costs one line, not the prompt."""
+
+import os
+import subprocess
+import sys
+from importlib.abc import MetaPathFinder
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from pymo_bluesky.errors import WriteError
+from pymo_bluesky.instrument import data_folder
+from pymo_bluesky.session import data_directory, start_session
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A user without display, whose folders are empty."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "PYMO_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    return tmp_path
+
+
+@pytest.fixture
+def session(home):
+    names = {}
+    assert start_session(names, directory=home / "data") == []
+    yield names
+    names["writer"].close()
+
+
+def test_all_names_are_there(session, capsys):
+    assert set(session) >= {"RE", "bec", "writer", "devices", "bp", "bps", "bpp"}
+    assert set(session) >= {"replay", "catalog", "load_devices", "data_directory"}
+    assert session["x"] is session["devices"].x
+
+
+def test_a_run_is_in_the_dataset_when_the_prompt_is_back(session, home):
+    engine, plans = session["RE"], session["bp"]
+    (uid,) = engine(plans.scan([session["photodiode"]], session["x"], 0, 1, 3))
+    writer = session["writer"]
+    assert Path(writer.paths[uid]).is_relative_to(home / "data")
+    names = [name for name, _ in session["replay"](writer.path)]
+    assert names.count("event") == 3
+    assert len(session["catalog"]) == 1
+
+
+def test_the_writer_hears_first(session, home, monkeypatch):
+    """A table, or any callback of the user, may change a document that it is given."""
+    table, written = session["bec"], []
+    show = table.start
+
+    def start(doc):
+        written.extend(path for path in (home / "data").rglob("*") if path.is_file())
+        show(doc)
+
+    monkeypatch.setattr(table, "start", start)
+    session["RE"](session["bp"].count([session["photodiode"]]))
+    assert written
+
+
+def test_without_display_there_are_tables_and_no_plots(session, capsys):
+    session["RE"](session["bp"].count([session["photodiode"]]))
+    assert "photodiode_signal" in capsys.readouterr().out
+    assert not session["bec"]._plots_enabled
+
+
+COUNT = """
+from pymo_bluesky.session import start_session
+names = {}
+start_session(names)
+names["RE"](names["bp"].count([names["photodiode"]]))
+names["writer"].close()
+print("scan_id", names["RE"].md["scan_id"])
+"""
+
+
+def count_in_a_new_process():
+    done = subprocess.run(
+        [sys.executable, "-c", COUNT],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_scan_numbers_go_on_in_the_next_session(home):
+    assert "scan_id 1\n" in count_in_a_new_process()
+    assert "scan_id 2\n" in count_in_a_new_process()
+
+
+def test_a_second_session_leaves_the_metadata_of_the_first_alone(session, home):
+    session["RE"].md["sample"] = "gold"
+    told = count_in_a_new_process()
+    assert "! RE.md: WriteError: another session uses" in told
+    session["RE"](session["bp"].count([session["photodiode"]]))
+    assert (session["RE"].md["scan_id"], session["RE"].md["sample"]) == (1, "gold")
+
+
+def test_a_failing_step_is_one_line_and_the_rest_starts(home, capsys):
+    (home / "data").write_text("a file is in the way")
+    names = {}
+    failed = start_session(names, devices="room12", directory=home / "data")
+    assert failed == ["writer", "catalog", "devices"]
+    told = [line for line in capsys.readouterr().out.splitlines() if line[:1] == "!"]
+    assert [line.split(":")[0] for line in told] == [
+        "! writer",
+        "! catalog",
+        "! devices",
+    ]
+    assert "RUNS ARE NOT SAVED" in told[0]
+    assert "there is no instrument 'room12'" in told[2]
+    assert "RE" in names
+
+
+def test_a_device_named_like_something_else_stays_reachable(home, tmp_path, capsys):
+    file = tmp_path / "lab.yml"
+    file.write_text("ophyd.sim.SynAxis:\n  - {name: RE}\n")
+    names = {}
+    assert start_session(names, file, home / "data") == ["RE"]
+    names["writer"].close()
+    assert names["RE"] is not names["devices"]["RE"]
+    assert "it is devices['RE'] only" in capsys.readouterr().out
+
+
+class Absent(MetaPathFinder):
+    """A module that is not installed."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname == self.name:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+
+
+@pytest.mark.parametrize(
+    ("missing", "step", "extra"),
+    [
+        ("zict", "RE.md", "session"),
+        ("matplotlib", "bec", "session"),
+        ("guarneri", "devices", "devices"),
+    ],
+)
+def test_a_missing_extra_is_named(home, monkeypatch, capsys, missing, step, extra):
+    monkeypatch.delitem(sys.modules, missing, raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Absent(missing), *sys.meta_path])
+    names = {}
+    assert start_session(names, directory=home / "data") == [step]
+    names["writer"].close()
+    assert f"pymo-bluesky[{extra}]" in capsys.readouterr().out
+
+
+def test_where_datasets_go(home, monkeypatch):
+    assert data_directory() == home / "pymodaq_data"
+    monkeypatch.setenv("PYMO_DATA", "~/elsewhere")
+    assert data_directory() == home / "elsewhere"
+    assert data_directory(home / "told").is_dir()
+    (home / "file").touch()
+    with pytest.raises(WriteError, match="give another by PYMO_DATA"):
+        data_directory(home / "file" / "below")
+
+
+@pytest.fixture
+def prompt(home):
+    """IPython with the profile, as a person starts it."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYMO_DATA": str(home / "d")}
+    child = pexpect.spawn(
+        sys.executable,
+        [
+            "-m",
+            "IPython",
+            f"--profile-dir={data_folder('profiles') / 'profile_pymodaq'}",
+            "--simple-prompt",
+            "--no-term-title",
+        ],
+        env=environment,
+        encoding="utf-8",
+        timeout=60,
+    )
+    child.expect_exact("In [1]: ")
+    yield child
+    child.close(force=True)
+
+
+def ask(prompt, line):
+    prompt.sendline(line)
+    prompt.expect(r"In \[\d+\]: ")
+    return prompt.before
+
+
+def test_the_profile_gives_a_prompt_that_measures(prompt, home):
+    assert "\n!" not in prompt.before
+    assert (
+        "next      RE(bp.scan([photodiode, spectrometer, camera], x," in prompt.before
+    )
+    table = ask(
+        prompt, "RE(bp.grid_scan([photodiode, camera], x, 0, 1, 2, y, 0, 1, 3))"
+    )
+    assert "camera_roi_00" in table
+    assert "generator grid_scan" in table
+    assert "photodiode_signal" in ask(prompt, "%ct detectors")
+    ask(prompt, "%mov x 3")
+    assert "3.0" in ask(prompt, "x.position")
+    assert "Dataset_" in ask(prompt, "str(writer.path)")
+    assert "6" in ask(prompt, "sum(n == 'event' for n, _ in replay(writer.path))")
+    assert (home / "share" / "pymo_bluesky" / "history" / "history.sqlite").exists()
+
+
+def test_the_clone_stays_clean():
+    ignored = subprocess.run(
+        ["git", "status", "--porcelain", "profiles"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ignored.returncode:
+        pytest.skip("not a git checkout")
+    assert ignored.stdout == ""
