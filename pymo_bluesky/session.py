@@ -42,6 +42,13 @@ def data_directory(directory: str | Path | None = None) -> Path:
     ------
     WriteError
         When it cannot be made.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     data_directory(Path(folder) / "data").name
+    'data'
     """
     chosen = directory or os.environ.get("PYMO_DATA") or Path.home() / "pymodaq_data"
     path = Path(chosen).expanduser()
@@ -120,6 +127,12 @@ def start_session(
     -------
     list of str
         The steps that failed; each has been told in one line.
+
+    Examples
+    --------
+    In a startup file of an IPython profile::
+
+        start_session(get_ipython().user_ns, devices="/home/me/lab/room12.yml")
     """
     startup = _Startup(user_ns)
     # The writer comes before all other subscribers: they may change documents.

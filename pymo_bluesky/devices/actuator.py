@@ -304,6 +304,8 @@ class Actuator(Device, PositionerBase):  # pyright: ignore[reportIncompatibleMet
     def stop(self, *, success: bool = False) -> None:
         """Stop the hardware; a move under way fails, unless `success`."""
         with self._hardware:
+            if self._motion is not None:  # it may not have been sent yet
+                self._motion[1].set()
             self.stop_motion()
         self._end_motion(
             None if success else DeviceError(f"{self.name} was stopped on its way")

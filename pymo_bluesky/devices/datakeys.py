@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["describe_value", "value_equals"]
+__all__ = ["describe_value"]
 
 _SCALARS: dict[type, tuple[str, str | None]] = {
     bool: ("boolean", "|b1"),
@@ -62,8 +62,3 @@ def describe_value(
     if role:
         key["pymodaq"] = dict(role)
     return key
-
-
-def value_equals(left: Any, right: Any) -> bool:
-    """Whether two values of a signal are the same, arrays compared as a whole."""
-    return bool(np.array_equal(np.asarray(left), np.asarray(right)))

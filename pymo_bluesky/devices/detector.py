@@ -63,11 +63,26 @@ class Detector(Device):
     ) -> None:
         self.timeout = timeout
         self._grabbing = threading.Lock()
+        self._last: DeviceStatus | None = None
         super().__init__(prefix, name=name, **device)
         if not self.channels:
             raise DeviceError(
                 f"{type(self).__name__} has no channel; declare at least one, e.g. "
                 "`image = Component(Channel)`"
+            )
+        for attr, axis in self.axes.items():
+            self._check_axis(attr, axis)
+
+    def _check_axis(self, attr: str, axis: Axis) -> None:
+        if not 0 <= axis.index < self.dimension:
+            raise DeviceError(
+                f"{self.name}: the axis {attr!r} is of dimension {axis.index}, but a "
+                f"Detector{self.dimension}D has {self.dimension}, counted from 0"
+            )
+        if unknown := set(axis.of) - set(self.channels):
+            raise DeviceError(
+                f"{self.name}: the axis {attr!r} is of {', '.join(sorted(unknown))}; "
+                f"expected one of the channels {', '.join(self.channels)}"
             )
 
     @property
@@ -125,7 +140,7 @@ class Detector(Device):
             raise DeviceError(
                 f"{self.name} is measuring; wait for it before the next trigger"
             )
-        status = DeviceStatus(self, timeout=self.timeout)
+        status = self._last = DeviceStatus(self, timeout=self.timeout)
         threading.Thread(
             target=self._measure, args=(status,), name=f"{self.name}-grab", daemon=True
         ).start()
@@ -173,7 +188,8 @@ class Detector(Device):
     def _measure_if_never_done(self) -> None:
         # A data key tells shape and dtype, which only a measurement shows.
         if not all(channel.measured for channel in self.channels.values()):
-            self.trigger().wait(self.timeout)
+            started = self._last if self._grabbing.locked() else None
+            (started or self.trigger()).wait(self.timeout)
 
     def read(self) -> Any:
         """Return the last measurement, the first being made when there is none."""

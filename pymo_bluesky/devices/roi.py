@@ -238,6 +238,17 @@ class LinearROI(Roi):
         ``(left, right)`` in the unit of the axis.
     **roi
         What `Roi` takes.
+
+    Examples
+    --------
+    >>> from pymo_bluesky.devices import Channel, Detector1D
+    >>> class Trace(Detector1D):
+    ...     volts = Cpt(Channel)
+    ...     peak = Cpt(LinearROI, position=(1, 3), math_function="max")
+    ...     def grab(self):
+    ...         return {"volts": [0.0, 4.0, 2.0, 9.0]}
+    >>> Trace(name="trace").read()["trace_peak"]["value"]
+    4.0
     """
 
     roi_type = _roi_type("LinearROI")
@@ -272,6 +283,20 @@ class RectROI(Roi):
         Degrees; see `pymo_bluesky.devices.cropping` for what PyMoDAQ makes of it.
     **roi
         What `Roi` takes.
+
+    Examples
+    --------
+    >>> from pymo_bluesky.devices import Channel, Detector2D
+    >>> class Camera(Detector2D):
+    ...     image = Cpt(Channel)
+    ...     spot = Cpt(RectROI, position=(2, 1), size=(2, 2), math_function="sum")
+    ...     def grab(self):
+    ...         return {"image": np.arange(12).reshape(3, 4)}
+    >>> camera = Camera(name="camera")
+    >>> camera.spot.bounds()  # in y, in x
+    ((0.0, 2.0), (1.0, 3.0))
+    >>> camera.read()["camera_spot"]["value"]
+    14.0
     """
 
     roi_type = _roi_type("RectROI")

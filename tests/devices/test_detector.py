@@ -105,6 +105,31 @@ def test_a_missing_channel_is_named():
         Half(name="half").trigger().wait()
 
 
+@pytest.mark.parametrize(
+    ("axis", "told"),
+    [
+        ({"index": 1}, "is of dimension 1, but a Detector1D has 1, counted from 0"),
+        ({"index": 0, "of": "trace"}, "is of trace; expected one of the channels spec"),
+    ],
+)
+def test_an_axis_of_nothing_is_refused(axis, told):
+    class Wrong(Detector1D):
+        spectrum = Cpt(Channel)
+        energy = Cpt(Axis, **axis)
+
+    with pytest.raises(DeviceError, match=told):
+        Wrong(name="wrong")
+
+
+def test_a_description_waits_for_a_measurement_under_way():
+    go = threading.Event()
+    scope = Scope(name="scope", trace=lambda: np.full(5, float(go.wait(5))))
+    scope.trigger()
+    threading.Timer(0.05, go.set).start()
+    assert scope.describe()["scope_trace"]["shape"] == [5]
+    assert scope.read()["scope_trace"]["value"][0] == 1.0
+
+
 def test_a_detector_without_channels_is_refused():
     with pytest.raises(DeviceError, match="Detector0D has no channel"):
         Detector0D(name="nothing")
