@@ -1,4 +1,4 @@
-"""What can go wrong, in words a user can act on; knows nothing of files or documents."""
+"""What can go wrong, in words a user can act on; knows no files, no documents."""
 
 from __future__ import annotations
 

@@ -1,0 +1,56 @@
+"""Bluesky and PyMoDAQ joined, both ways.
+
+Bluesky runs become PyMoDAQ datasets (HDF5 files with scans, detectors, settings and
+ROIs), and datasets become Bluesky documents again. Names load on first use, so that
+reading a file imports neither bluesky nor ophyd.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .errors import Problem, PymoError
+
+if TYPE_CHECKING:
+    from .catalog import open_catalog
+    from .instrument import load_devices
+    from .reader import open_dataset, replay, validate
+    from .writer import PymodaqWriter, export, recover
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Problem",
+    "PymoError",
+    "PymodaqWriter",
+    "__version__",
+    "export",
+    "load_devices",
+    "open_catalog",
+    "open_dataset",
+    "recover",
+    "replay",
+    "validate",
+]
+
+_HOME = {
+    "PymodaqWriter": "writer",
+    "export": "writer",
+    "load_devices": "instrument",
+    "open_catalog": "catalog",
+    "open_dataset": "reader",
+    "recover": "writer",
+    "replay": "reader",
+    "validate": "reader",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

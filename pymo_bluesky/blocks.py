@@ -1,0 +1,232 @@
+"""Documents of one run, sorted into blocks of columns; knows neither arrays' place nor
+files.
+
+Events and event pages of a stream become blocks: one list (or array) of values for each
+member of the documents. Everything else stays a loose document. The order in which the
+documents came is noted beside, so that they can be given back as they were.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+
+from .columns import ABSENT
+
+__all__ = ["Block", "ColumnKey", "Document", "Loose", "Order", "Sorter"]
+
+Document = tuple[str, Mapping[str, Any]]
+MAX_ROWS = 512
+MAX_BYTES = 8 * 2**20
+
+
+class ColumnKey(NamedTuple):
+    """A member of event documents: group ``data``, ``timestamps`` or ``""``."""
+
+    group: str
+    name: str
+
+
+class Loose(NamedTuple):
+    """A document that is kept whole."""
+
+    name: str
+    doc: Mapping[str, Any]
+
+
+class Block(NamedTuple):
+    """Rows of one stream, column by column.
+
+    Attributes
+    ----------
+    stream
+        Number of the stream in the run.
+    rows
+        How many.
+    columns
+        Values of each member; shape (rows, ...) where it is an array.
+    page
+        None for single events; for a page, the columns that came as arrays.
+    """
+
+    stream: int
+    rows: int
+    columns: dict[ColumnKey, Sequence[Any] | np.ndarray]
+    page: tuple[ColumnKey, ...] | None
+
+
+@dataclass(slots=True)
+class Order:
+    """The order of a run's documents, as runs of equal codes.
+
+    Code 0 is the next loose document, 2 s + 1 the next event of stream s, and
+    2 s + 2 its next page.
+    """
+
+    codes: array[int] = field(default_factory=lambda: array("i"))
+    counts: array[int] = field(default_factory=lambda: array("i"))
+
+    def add(self, code: int) -> None:
+        """Note the next document."""
+        if self.codes and self.codes[-1] == code and self.counts[-1] < 2**31 - 1:
+            self.counts[-1] += 1
+        else:
+            self.codes.append(code)
+            self.counts.append(1)
+
+    def as_array(self) -> np.ndarray:
+        """Codes and counts, shape (n, 2), int32."""
+        pair = [np.array(self.codes, np.int32), np.array(self.counts, np.int32)]
+        return np.stack(pair, axis=1) if self.codes else np.zeros((0, 2), np.int32)
+
+
+@dataclass(slots=True)
+class Sorter:
+    """Sorts the documents of one run.
+
+    Examples
+    --------
+    >>> sorter = Sorter()
+    >>> item, = sorter.sort([("start", {"uid": "4b1d"})])
+    >>> item.name, sorter.order.as_array().tolist()
+    ('start', [[0, 1]])
+    """
+
+    order: Order = field(default_factory=Order)
+    streams: list[str] = field(default_factory=list[str])
+    _home: dict[Any, int] = field(default_factory=dict[Any, int])
+    _events: dict[int, list[Mapping[str, Any]]] = field(
+        default_factory=dict[int, list[Mapping[str, Any]]]
+    )
+    _limits: dict[int, int] = field(default_factory=dict[int, int])
+
+    def sort(self, documents: Iterable[Document]) -> Iterator[Block | Loose]:
+        """Blocks and loose documents; the rows of a stream in their order."""
+        for name, doc in documents:
+            if name == "event":
+                yield from self._event(doc)
+            elif name == "event_page":
+                yield from self._page(doc)
+            else:
+                if name == "descriptor":
+                    self._descriptor(doc)
+                yield from self._loose(name, doc)
+        for stream in list(self._events):
+            yield from self._flush(stream)
+
+    def _descriptor(self, doc: Mapping[str, Any]) -> None:
+        name, uid = str(doc.get("name")), doc.get("uid")
+        if name not in self.streams:
+            self.streams.append(name)
+        if isinstance(uid, str):
+            self._home[uid] = self.streams.index(name)
+
+    def _loose(self, name: str, doc: Mapping[str, Any]) -> Iterator[Loose]:
+        self.order.add(0)
+        yield Loose(name, doc)
+
+    def _event(self, doc: Mapping[str, Any]) -> Iterator[Block | Loose]:
+        stream = self._stream_of(doc)
+        if stream is None:
+            yield from self._loose("event", doc)
+            return
+        self.order.add(2 * stream + 1)
+        waiting = self._events.setdefault(stream, [])
+        if not waiting:
+            self._limits[stream] = max(1, min(MAX_ROWS, MAX_BYTES // _size(doc)))
+        waiting.append(doc)
+        if len(waiting) >= self._limits[stream]:
+            yield from self._flush(stream)
+
+    def _stream_of(self, doc: Mapping[str, Any]) -> int | None:
+        fits = type(doc.get("data")) is dict and type(doc.get("timestamps")) is dict
+        uid = doc.get("descriptor")
+        return self._home.get(uid) if fits and isinstance(uid, str) else None
+
+    def _flush(self, stream: int) -> Iterator[Block]:
+        events = self._events.pop(stream, [])
+        if events:
+            yield Block(stream, len(events), _columns_of(events), None)
+
+    def _page(self, doc: Mapping[str, Any]) -> Iterator[Block | Loose]:
+        stream = self._stream_of(doc)
+        columns = None if stream is None else _page_columns(doc)
+        if stream is None or columns is None:
+            yield from self._loose("event_page", doc)
+            return
+        yield from self._flush(stream)
+        self.order.add(2 * stream + 2)
+        arrays = [k for k, v in columns.items() if isinstance(v, np.ndarray)]
+        rows = len(columns[ColumnKey("", "seq_num")])
+        yield Block(stream, rows, columns, tuple(arrays))
+
+
+def _size(event: Mapping[str, Any]) -> int:
+    data = cast(Mapping[str, Any], event["data"])
+    return 1 + sum(v.nbytes for v in data.values() if isinstance(v, np.ndarray))
+
+
+def _columns_of(
+    events: list[Mapping[str, Any]],
+) -> dict[ColumnKey, Sequence[Any] | np.ndarray]:
+    columns: dict[ColumnKey, Sequence[Any] | np.ndarray] = {}
+    for name in _names(events):
+        if name not in ("data", "timestamps"):
+            columns[ColumnKey("", name)] = [e.get(name, ABSENT) for e in events]
+    for group in ("data", "timestamps"):
+        members = [e[group] for e in events]
+        for name in _names(members):
+            values = [m.get(name, ABSENT) for m in members]
+            columns[ColumnKey(group, name)] = values
+    return columns
+
+
+def _names(mappings: Sequence[Mapping[str, Any]]) -> dict[str, None]:
+    """All their keys in order; they are the same for nearly all."""
+    names = dict.fromkeys(mappings[0])
+    for mapping in mappings:
+        if mapping.keys() != names.keys():
+            names.update(dict.fromkeys(mapping))
+    return names
+
+
+def _page_columns(
+    page: Mapping[str, Any],
+) -> dict[ColumnKey, Sequence[Any] | np.ndarray] | None:
+    """Columns of a page; None when its members do not have one length."""
+    seq_nums = page.get("seq_num")
+    if not isinstance(seq_nums, (list, np.ndarray)):
+        return None
+    rows = len(cast(Sequence[Any], seq_nums))
+    columns: dict[ColumnKey, Any] = {}
+    for name, value in page.items():
+        if name == "descriptor":
+            columns[ColumnKey("", name)] = [value] * rows
+        elif name == "filled":
+            columns[ColumnKey("", name)] = _filled_rows(value, rows)
+        elif name in ("data", "timestamps"):
+            for key, values in cast(Mapping[str, Any], value).items():
+                columns[ColumnKey(name, key)] = values
+        else:
+            columns[ColumnKey("", name)] = value
+    for values in columns.values():
+        if not isinstance(values, (list, np.ndarray)):
+            return None
+        if isinstance(values, np.ndarray) and not values.ndim:
+            return None
+        if len(cast(Sequence[Any], values)) != rows:
+            return None
+    return columns if rows else None
+
+
+def _filled_rows(filled: Any, rows: int) -> list[dict[str, Any]] | None:
+    if type(filled) is not dict:
+        return None
+    members = cast(dict[str, Any], filled)
+    if any(type(v) is not list or len(v) != rows for v in members.values()):
+        return None
+    return [{k: v[i] for k, v in members.items()} for i in range(rows)]

@@ -1,0 +1,117 @@
+"""How PyMoDAQ writes a value into an attribute, and back without ever running it.
+
+PyMoDAQ 2.0.1 and later wrap each value in JSON: ``{"module", "type", "data": repr}``,
+and evaluate the repr when they read. Here only literals and a few known forms are
+understood; anything else stays the text it is.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import re
+from typing import Any
+
+import numpy as np
+
+__all__ = ["RAW_NAMES", "decode", "encode"]
+
+RAW_NAMES = frozenset(
+    {"CLASS", "TITLE", "VERSION", "EXTDIM", "PYTABLES_FORMAT_VERSION", "swmr_active"}
+)
+"""Attributes that PyTables owns: never wrapped."""
+
+_EVALUATED = (str, int, float, bool, bytes, tuple, list)
+_NUMPY = re.compile(r"\bnp\.(?:float\d*|u?int\d*|str_|bytes_)\(([^()]*)\)")
+_MAX_TEXT = 64 * 2**20
+
+
+def encode(name: str, value: Any) -> Any:
+    """A value as PyMoDAQ stores it under an attribute name.
+
+    Parameters
+    ----------
+    name
+        Of the attribute; PyTables' own names are stored as they are.
+    value
+        Text, number, bool, bytes, tuple or list. Others, and floats that PyMoDAQ's
+        ``eval`` does not know (nan, inf), are stored as their text.
+
+    Examples
+    --------
+    >>> encode("units", "mm")
+    '{"module": "builtins", "type": "str", "data": "\\'mm\\'"}'
+    >>> encode("CLASS", "GROUP")
+    'GROUP'
+    """
+    if name in RAW_NAMES:
+        return _wrap(value) if name == "TITLE" and _misread(value) else value
+    plain = value.item() if isinstance(value, np.generic) else value
+    if isinstance(plain, float) and not math.isfinite(plain):
+        plain = str(plain)
+    if type(plain) not in _EVALUATED:
+        plain = str(plain)
+    return _wrap(plain)
+
+
+def _wrap(value: Any) -> str:
+    kind = type(value).__name__
+    return json.dumps({"module": "builtins", "type": kind, "data": repr(value)})
+
+
+def _misread(title: str) -> bool:
+    """Whether PyMoDAQ 5 would make a number of a title, or HDF5 would cut it."""
+    if not title.isprintable():
+        return True
+    try:
+        json.loads(title)
+    except ValueError:
+        return False
+    return True
+
+
+def decode(stored: Any) -> Any:
+    """The value of an attribute, from either HDF5 library and any encoding.
+
+    Text that is not PyMoDAQ's JSON stays text; what a repr says is taken only when it
+    is a literal. Nothing is ever evaluated.
+
+    Examples
+    --------
+    >>> decode(encode("shape", (4, 3)))
+    (4, 3)
+    >>> decode(b"GROUP")
+    'GROUP'
+    """
+    if isinstance(stored, (bytes, np.bytes_)):
+        stored = bytes(stored).decode("utf-8", "replace")
+    if isinstance(stored, np.str_):
+        stored = str(stored)
+    if isinstance(stored, np.generic):
+        return stored.item()
+    if not isinstance(stored, str) or not stored.startswith('{"module"'):
+        return stored
+    if len(stored) > _MAX_TEXT:
+        return stored
+    return _unwrapped(stored)
+
+
+def _unwrapped(text: str) -> Any:
+    try:
+        wrapped = json.loads(text)
+        kind, data = wrapped["type"], wrapped["data"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return text
+    if not isinstance(data, str):
+        return text
+    if kind == "NoneType":
+        return None
+    if data in ("np.True_", "np.False_"):
+        return data == "np.True_"
+    if data in ("nan", "inf", "-inf"):
+        return float(data)
+    try:
+        return ast.literal_eval(_NUMPY.sub(r"\1", data) if "np." in data else data)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text

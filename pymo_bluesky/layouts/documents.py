@@ -1,0 +1,45 @@
+"""Rows that every layout shares: our own documents, which PyMoDAQ walks over unharmed.
+
+Plain numeric columns and JSON as uint8: what PyTables' "save as" copies and no
+PyMoDAQ evaluates (measured; see the decision on the document store).
+"""
+
+from __future__ import annotations
+
+from .table import Kind, Role, Row
+
+__all__ = ["DOCUMENT_ROWS"]
+
+_SHAPED = {
+    "TITLE": "title",
+    "shape": "shape",
+    "dtype": "dtype",
+    "subdtype": "subdtype",
+    "backend": "backend",
+}
+_SHAPED_DEFAULT = {"title": "", "subdtype": "", "backend": "h5py"}
+
+DOCUMENT_ROWS = (
+    Row(
+        role=Role.DOCUMENTS,
+        parents=(Role.SCAN,),
+        name="Documents",
+        fields={"TITLE": "title", "format": "format"},
+        default={"title": "bluesky documents", "format": 1},
+    ),
+    Row(
+        role=Role.EVENTS,
+        parents=(Role.DOCUMENTS,),
+        name="Events{n:03d}",
+        fields={"TITLE": "title"},
+        default={"title": ""},
+    ),
+    Row(
+        role=Role.COLUMN,
+        parents=(Role.DOCUMENTS, Role.EVENTS),
+        name="{any}",
+        kinds=(Kind.ARRAY, Kind.GROWING),
+        fields=_SHAPED,
+        default=_SHAPED_DEFAULT,
+    ),
+)

@@ -1,0 +1,293 @@
+"""What a layout is: a table of node rows, read left to right to write a tree and right
+to left to recognise one. Knows neither documents nor files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from ..errors import LayoutError
+from .attributes import decode, encode
+
+__all__ = ["Kind", "Layout", "Node", "Recognised", "Role", "Row"]
+
+
+class Role(StrEnum):
+    """What a node is, whatever a generation of PyMoDAQ calls it."""
+
+    ROOT = "root"
+    RAW = "raw data"
+    LOGGER = "log"
+    SCAN = "scan"
+    ACTUATOR = "actuator"
+    DETECTOR = "detector"
+    TIMESTAMPS = "timestamps"
+    VISITED = "visited points"
+    HISTORY = "earlier settings"
+    DIMENSION = "dimension of the data"
+    CHANNEL = "channel"
+    DATA = "data"
+    GROWING = "enlargeable data"
+    ERROR = "error bars"
+    BACKGROUND = "background"
+    SIGNAL_AXIS = "signal axis"
+    NAV_GROUP = "navigation axes"
+    NAV_AXIS = "navigation axis"
+    NAV_LISTED = "navigation axis of a list of points"
+    STREAMS = "other streams"
+    STREAM = "stream"
+    DOCUMENTS = "documents"
+    EVENTS = "events of a stream"
+    COLUMN = "column of documents"
+
+
+class Kind(StrEnum):
+    """PyTables' class of a node: without it PyMoDAQ cannot open the whole file."""
+
+    GROUP = "GROUP"
+    ARRAY = "CARRAY"
+    GROWING = "EARRAY"
+    TEXT = "VLARRAY"
+
+
+class Node(NamedTuple):
+    """A node as it is written: its path, kind, and attributes as they are stored."""
+
+    path: str
+    kind: Kind
+    attributes: dict[str, Any]
+
+
+class Recognised(NamedTuple):
+    """What a node was recognised as: its row, its number, and the fields it carries."""
+
+    row: Row
+    number: int
+    fields: dict[str, Any]
+
+
+_TOKEN = re.compile(r"\{(n:0\dd|X|x|any)\}")
+_LETTERS = "XYZUVW"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row of a layout: a kind of node.
+
+    Attributes
+    ----------
+    role, parents
+        What the node is, and what its parent can be.
+    name
+        Its name: ``{n:03d}`` stands for its number, ``{X}`` and ``{x}`` for the number
+        as a letter (0 is X), ``{any}`` for any name.
+    aliases
+        Names that other versions gave it, for reading.
+    kinds
+        Its PyTables class: the first is written, any is read.
+    const
+        Attributes of one value: written, and demanded when reading.
+    fields
+        Attribute name -> name of the field it holds.
+    default
+        Fields that are written so where none is given.
+    raw
+        Attributes that are stored unwrapped.
+    """
+
+    role: Role
+    parents: tuple[Role, ...]
+    name: str
+    aliases: tuple[str, ...] = ()
+    kinds: tuple[Kind, ...] = (Kind.GROUP,)
+    const: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    fields: Mapping[str, str] = field(default_factory=dict[str, str])
+    default: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    raw: frozenset[str] = frozenset()
+
+    def named(self, number: int, name: str = "") -> str:
+        """The node's name for a number (``{any}``: for a given name)."""
+
+        def token(match: re.Match[str]) -> str:
+            kind = match[1]
+            if kind == "any":
+                return name
+            if kind in "Xx":
+                letter = _LETTERS[number]
+                return letter if kind == "X" else letter.lower()
+            return format(number, kind[2:])
+
+        return _TOKEN.sub(token, self.name)
+
+    def number_of(self, name: str) -> int | None:
+        """The number in a name of this row; None when the name is not of this row.
+
+        Names are compared as PyMoDAQ does: without regard to case.
+        """
+        for template in (self.name, *self.aliases):
+            match = _pattern(template).fullmatch(name)
+            if match:
+                return _number(match)
+        return None
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    parts: list[str] = []
+    end = 0
+    for token in _TOKEN.finditer(template):
+        parts.append(re.escape(template[end : token.start()]))
+        kind = token[1]
+        if kind == "any":
+            parts.append(".+")
+        else:
+            parts.append("(?P<letter>[xyzuvw])" if kind in "Xx" else r"(?P<n>\d+)")
+        end = token.end()
+    parts.append(re.escape(template[end:]))
+    return re.compile("".join(parts), re.IGNORECASE)
+
+
+def _number(match: re.Match[str]) -> int:
+    found = match.groupdict()
+    if "letter" in found:
+        return _LETTERS.index(found["letter"].upper())
+    return int(found.get("n") or 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """One generation of PyMoDAQ files: its table, and four facts that shape the tree.
+
+    Attributes
+    ----------
+    name
+        As users give it: ``pymodaq5``.
+    versions
+        Which PyMoDAQ wrote, or reads, it.
+    rows
+        The table.
+    dialect
+        Of the settings XML.
+    channels_hold_one
+        A channel holds one array, not all arrays of equal axes.
+    ascending
+        Grids are stored along ascending axes, whatever way they were scanned.
+    axes_listed
+        A navigation axis lists the position of each point of the scan, not of each
+        point of the axis.
+    wrapped
+        Attributes are JSON (2.0.1 and later).
+    """
+
+    name: str
+    versions: str
+    rows: tuple[Row, ...]
+    dialect: str
+    channels_hold_one: bool = False
+    ascending: bool = False
+    axes_listed: bool = False
+    wrapped: bool = True
+
+    def row(self, role: Role) -> Row:
+        """The row of a role.
+
+        Raises
+        ------
+        LayoutError
+            When the layout has no place for it.
+        """
+        for row in self.rows:
+            if row.role is role:
+                return row
+        raise LayoutError(f"the layout {self.name!r} has no place for a {role.value}")
+
+    def has(self, role: Role) -> bool:
+        """Whether the layout has a place for a role."""
+        return any(row.role is role for row in self.rows)
+
+    def place(
+        self,
+        role: Role,
+        parent: str,
+        number: int = 0,
+        /,
+        name: str = "",
+        **fields: Any,
+    ) -> Node:
+        """Where a node goes, and with which attributes (as they are stored).
+
+        Examples
+        --------
+        >>> from pymo_bluesky.layouts import PYMODAQ5
+        >>> PYMODAQ5.place(Role.SCAN, "/RawData", 2).path
+        '/RawData/Scan002'
+        """
+        row = self.row(role)
+        kind = fields.pop("kind", row.kinds[0])
+        values: dict[str, Any] = {"CLASS": kind.value, **row.const}
+        for attribute, known in row.fields.items():
+            if known in fields:
+                values[attribute] = fields.pop(known)
+            elif known in row.default:
+                values[attribute] = row.default[known]
+        values.update(fields.pop("extra", {}))
+        if fields:
+            raise LayoutError(
+                f"a {role.value} of layout {self.name!r} has no attribute for "
+                f"{', '.join(sorted(fields))}"
+            )
+        attributes = {
+            name: value if name in row.raw else self.encode(name, value)
+            for name, value in values.items()
+        }
+        base = parent.rstrip("/")
+        path = f"{base}/{row.named(number, name)}" if row.name else base or "/"
+        return Node(path, kind, attributes)
+
+    def encode(self, name: str, value: Any) -> Any:
+        """An attribute's value as it is stored."""
+        return encode(name, value) if self.wrapped else value
+
+    def recognise(
+        self, parent: Role | None, name: str, attributes: Mapping[str, Any]
+    ) -> Recognised | None:
+        """What a node is, from its parent, name and stored attributes; None: unknown.
+
+        Examples
+        --------
+        >>> from pymo_bluesky.layouts import PYMODAQ5
+        >>> node = PYMODAQ5.place(Role.SCAN, "/RawData", 2)
+        >>> PYMODAQ5.recognise(Role.RAW, "Scan002", node.attributes).number
+        2
+        """
+        decoded = {key: decode(value) for key, value in attributes.items()}
+        for row in self.rows:
+            if parent is None and row.role is not Role.ROOT:
+                continue
+            if parent is not None and parent not in row.parents:
+                continue
+            number = row.number_of(name) if row.name else 0
+            if number is None or not _bears(row, decoded):
+                continue
+            known = {
+                row.fields[key]: value
+                for key, value in decoded.items()
+                if key in row.fields
+            }
+            return Recognised(row, number, known)
+        return None
+
+
+def _bears(row: Row, attributes: Mapping[str, Any]) -> bool:
+    """Whether a node bears the class and the constant attributes of a row."""
+    kind = attributes.get("CLASS")
+    if kind is not None and kind not in [k.value for k in row.kinds]:
+        return False
+    return all(
+        attributes.get(name) == value
+        for name, value in row.const.items()
+        if name in ("type", "data_type")
+    )

@@ -1,0 +1,384 @@
+"""Any value a document can hold, to bytes and back exactly; knows nothing of files.
+
+Two dialects share one table of *awkward kinds* (what neither JSON nor msgpack can say
+by itself): JSON, readable for ever by anything, for the document store inside a
+dataset; msgpack, fast, for the journal. Neither ever runs code when it is read.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import json
+import math
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import msgpack
+import numpy as np
+
+from .errors import FormatError
+
+__all__ = ["BLOB_BYTES", "from_json", "pack", "to_json", "unpack"]
+
+BLOB_BYTES = 4096
+"""Arrays of at least this many bytes travel beside the packed document."""
+
+_DIRECT = (str, int, float, bool, type(None), list)
+_BIG = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """One awkward kind of value: how it comes apart, and how it is put together."""
+
+    tag: str
+    code: int
+    apart: Callable[[Any], Any]
+    together: Callable[[Any], Any]
+
+
+def dtype_name(dtype: np.dtype[Any]) -> Any:
+    """A dtype as JSON can hold it: text, or numpy's list form when structured."""
+    return np.lib.format.dtype_to_descr(dtype)
+
+
+def dtype_of(name: Any) -> np.dtype[Any]:
+    """The dtype that `dtype_name` named."""
+    return np.lib.format.descr_to_dtype(_tuples(name) if type(name) is list else name)
+
+
+def _tuples(descr: Any) -> Any:
+    """numpy's list form of a dtype needs its fields and shapes as tuples again."""
+    if type(descr) is not list:
+        return descr
+    items = cast(list[Any], descr)
+    fields = [cast(list[Any], f) for f in items]
+    return [
+        tuple([_field_name(f[0]), _tuples(f[1]), *(tuple(s) for s in f[2:])])
+        for f in fields
+    ]
+
+
+def _field_name(name: Any) -> Any:
+    return tuple(cast(list[str], name)) if type(name) is list else name
+
+
+def _array_apart(a: np.ndarray) -> Any:
+    return [dtype_name(a.dtype), list(a.shape), np.ascontiguousarray(a).tobytes()]
+
+
+def _array_together(parts: Any) -> np.ndarray:
+    descr, shape, data = parts
+    flat = np.frombuffer(data, dtype=dtype_of(descr))
+    return flat.reshape(shape).copy()
+
+
+def _objects_apart(a: np.ndarray) -> Any:
+    kind = "T" if a.dtype.kind == "T" else "O"
+    return [kind, list(a.shape), a.ravel().tolist()]
+
+
+def _objects_together(parts: Any) -> np.ndarray:
+    kind, shape, items = parts
+    dtype: Any = np.dtypes.StringDType() if kind == "T" else object
+    a = np.empty(math.prod(shape), dtype=dtype)
+    for i, item in enumerate(items):
+        a[i] = item
+    return a.reshape(shape)
+
+
+def _scalar_apart(x: np.generic) -> Any:
+    return [dtype_name(x.dtype), x.tobytes()]
+
+
+def _scalar_together(parts: Any) -> Any:
+    descr, data = parts
+    return np.frombuffer(data, dtype=dtype_of(descr)).copy()[0]
+
+
+def _masked_apart(a: np.ma.MaskedArray[Any, Any]) -> Any:
+    mask = None if a.mask is np.ma.nomask else np.asarray(a.mask)
+    return [np.asarray(a.data), mask, np.asarray(a.fill_value)]
+
+
+def _masked_together(parts: Any) -> Any:
+    data, mask, fill = parts
+    return np.ma.MaskedArray(
+        data, mask=np.ma.nomask if mask is None else mask, fill_value=fill
+    )
+
+
+def _float_together(data: Any) -> float:
+    return cast(float, struct.unpack(">d", bytes.fromhex(data))[0])
+
+
+_KINDS = {
+    kind.tag: kind
+    for kind in (
+        _Kind("array", 1, _array_apart, _array_together),
+        _Kind("scalar", 2, _scalar_apart, _scalar_together),
+        _Kind("tuple", 3, list, tuple),
+        _Kind(
+            "map",
+            4,
+            lambda m: [[k, v] for k, v in m.items()],
+            lambda pairs: {_hashable(k): v for k, v in pairs},
+        ),
+        _Kind("objects", 5, _objects_apart, _objects_together),
+        _Kind("complex", 6, lambda z: [z.real, z.imag], lambda p: complex(*p)),
+        _Kind("bigint", 7, str, int),
+        _Kind("npstr", 8, str, np.str_),
+        _Kind("npbytes", 9, bytes, np.bytes_),
+        _Kind("bytearray", 10, bytes, bytearray),
+        _Kind("set", 11, lambda s: sorted(s, key=repr), set),
+        _Kind("frozenset", 12, lambda s: sorted(s, key=repr), frozenset),
+        _Kind(
+            "datetime",
+            13,
+            lambda t: t.isoformat(),
+            datetime.datetime.fromisoformat,
+        ),
+        _Kind("date", 14, lambda d: d.isoformat(), datetime.date.fromisoformat),
+        _Kind("masked", 15, _masked_apart, _masked_together),
+        # What only JSON cannot say:
+        _Kind("bytes", 16, bytes, bytes),
+        _Kind("float", 17, lambda x: struct.pack(">d", x).hex(), _float_together),
+        # What nobody can say: the text of it, and its class, are kept.
+        _Kind(
+            "text of",
+            18,
+            lambda x: [f"{type(x).__module__}.{type(x).__qualname__}", repr(x)],
+            lambda p: p[1],
+        ),
+    )
+}
+_BY_CODE = {kind.code: kind for kind in _KINDS.values()}
+_BLOB = 100
+_MARK = "!"
+
+
+def _hashable(key: Any) -> Any:
+    return tuple(cast(list[Any], key)) if isinstance(key, list) else key
+
+
+def _tag_of(x: Any) -> str | None:
+    """The awkward kind of a value that is not of JSON's own types, by its class."""
+    if isinstance(x, np.ma.MaskedArray):
+        return "masked"
+    if isinstance(x, np.ndarray):
+        return "objects" if x.dtype.hasobject or x.dtype.kind == "T" else "array"
+    if isinstance(x, np.generic):
+        named = {"U": "npstr", "S": "npbytes"}
+        return named.get(x.dtype.kind, "scalar")
+    for kind, tag in _CLASSES:
+        if isinstance(x, kind):
+            return tag
+    return None
+
+
+_CLASSES: tuple[tuple[type, str], ...] = (
+    (tuple, "tuple"),
+    (bytes, "bytes"),
+    (bytearray, "bytearray"),
+    (complex, "complex"),
+    (frozenset, "frozenset"),
+    (set, "set"),
+    (datetime.datetime, "datetime"),
+    (datetime.date, "date"),
+)
+
+
+def _simplified(x: Any) -> Any:
+    """A subclass of a plain type as that plain type; anything else as it is."""
+    for plain in (bool, int, float, str, list):
+        if isinstance(x, plain):
+            return plain(x)
+    if isinstance(x, Mapping):
+        return dict(cast(Mapping[Any, Any], x))
+    return x
+
+
+# ------------------------------------------------------------------------------- JSON
+
+
+def to_json(value: object) -> str:
+    r"""Write any document or value as one line of JSON.
+
+    Parameters
+    ----------
+    value
+        Documents, numbers, text, containers, numpy arrays and scalars of any dtype.
+        What has no exact form keeps its ``repr``.
+
+    Returns
+    -------
+    str
+        ASCII text without line breaks.
+
+    Examples
+    --------
+    >>> to_json({"shape": (2, 3), "limit": float("inf")})
+    '{"shape":{"!tuple":[2,3]},"limit":{"!float":"7ff0000000000000"}}'
+    """
+    return json.dumps(_tagged(value), allow_nan=False, separators=(",", ":"))
+
+
+def _tagged(x: Any) -> Any:
+    kind = type(x)
+    if kind is float:
+        return x if math.isfinite(x) else _wrap("float", x)
+    if kind in _DIRECT and kind is not list:
+        return x
+    if kind is list:
+        return [_tagged(item) for item in x]
+    if kind is dict:
+        plain = all(type(k) is str for k in x) and not _looks_tagged(x)
+        if plain:
+            return {k: _tagged(v) for k, v in x.items()}
+        return _wrap("map", x)
+    tag = _tag_of(x)
+    if tag is None:
+        simple = _simplified(x)
+        return _tagged(simple) if type(simple) is not kind else _wrap("text of", x)
+    return _wrap(tag, x)
+
+
+def _wrap(tag: str, x: Any) -> dict[str, Any]:
+    parts = _KINDS[tag].apart(x)
+    if isinstance(parts, bytes):
+        return {_MARK + tag: base64.b64encode(parts).decode()}
+    if tag in ("array", "scalar"):
+        parts[-1] = base64.b64encode(parts[-1]).decode()
+        return {_MARK + tag: parts}
+    return {_MARK + tag: _tagged(parts)}
+
+
+def _looks_tagged(x: Mapping[str, Any]) -> bool:
+    return len(x) == 1 and next(iter(x)).startswith(_MARK)
+
+
+def from_json(text: str | bytes) -> Any:
+    """Read back what `to_json` wrote.
+
+    Raises
+    ------
+    FormatError
+        When the text is not JSON or bears a tag that this version does not know.
+
+    Examples
+    --------
+    >>> from_json(to_json({"shape": (2, 3)}))
+    {'shape': (2, 3)}
+    """
+    try:
+        return _untagged(json.loads(text))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise FormatError(f"a stored document cannot be read: {error}") from error
+
+
+def _untagged(x: Any) -> Any:
+    if type(x) is list:
+        return [_untagged(item) for item in cast(list[Any], x)]
+    if type(x) is not dict:
+        return x
+    mapping = cast(dict[str, Any], x)
+    if not _looks_tagged(mapping):
+        return {k: _untagged(v) for k, v in mapping.items()}
+    ((mark, parts),) = mapping.items()
+    tag = mark[len(_MARK) :]
+    if tag in ("bytes", "bytearray", "npbytes"):
+        return _KINDS[tag].together(base64.b64decode(parts))
+    if tag in ("array", "scalar"):
+        return _KINDS[tag].together([*parts[:-1], base64.b64decode(parts[-1])])
+    return _KINDS[tag].together(_untagged(parts))
+
+
+# ---------------------------------------------------------------------------- msgpack
+
+
+def pack(value: object, blobs: list[memoryview] | None = None) -> bytes:
+    """Write any document or value as msgpack.
+
+    Parameters
+    ----------
+    value
+        As for `to_json`.
+    blobs
+        When given, arrays of `BLOB_BYTES` bytes or more are appended to it, in order,
+        instead of being copied into the result; `unpack` wants them back.
+
+    Examples
+    --------
+    >>> unpack(pack({"shape": (2, 3)}))
+    {'shape': (2, 3)}
+    """
+
+    def default(x: Any) -> Any:
+        if isinstance(x, int) and not isinstance(x, np.generic):
+            big = not -_BIG <= x < 2 * _BIG
+            return msgpack.ExtType(7, pack(str(int(x)))) if big else _simplified(x)
+        if type(x) is dict:
+            return _ext("map", x, blobs)
+        tag = _tag_of(x)
+        if tag == "array" and blobs is not None and x.nbytes >= BLOB_BYTES:
+            return _blob(x, blobs)
+        if tag is not None:
+            return _ext(tag, x, blobs)
+        simple = _simplified(x)
+        return simple if type(simple) is not type(x) else _ext("text of", x, blobs)
+
+    return cast(
+        bytes,
+        msgpack.packb(
+            value, default=default, strict_types=True, unicode_errors="surrogatepass"
+        ),
+    )
+
+
+def _ext(tag: str, x: Any, blobs: list[memoryview] | None) -> msgpack.ExtType:
+    kind = _KINDS[tag]
+    return msgpack.ExtType(kind.code, pack(kind.apart(x), blobs))
+
+
+def _blob(a: np.ndarray, blobs: list[memoryview]) -> msgpack.ExtType:
+    whole = np.ascontiguousarray(a)
+    blobs.append(memoryview(whole.reshape(-1).view(np.uint8)))
+    head = [dtype_name(a.dtype), list(a.shape), len(blobs) - 1]
+    return msgpack.ExtType(_BLOB, cast(bytes, msgpack.packb(head)))
+
+
+def unpack(data: bytes | memoryview, blobs: Sequence[Any] = ()) -> Any:
+    """Read back what `pack` wrote.
+
+    Parameters
+    ----------
+    data
+        What `pack` returned.
+    blobs
+        The bytes of its blobs, as read from the journal. Arrays made of them are
+        views, not copies, and read-only where the blobs are.
+
+    Raises
+    ------
+    FormatError
+        When the bytes are no msgpack of this package.
+    """
+
+    def ext(code: int, payload: bytes) -> Any:
+        if code == _BLOB:
+            descr, shape, i = msgpack.unpackb(payload)
+            return np.frombuffer(blobs[i], dtype=dtype_of(descr)).reshape(shape)
+        return _BY_CODE[code].together(unpack(payload, blobs))
+
+    try:
+        return msgpack.unpackb(
+            data,
+            ext_hook=ext,
+            strict_map_key=False,
+            unicode_errors="surrogatepass",
+        )
+    except (ValueError, TypeError, KeyError, IndexError, msgpack.UnpackException) as e:
+        raise FormatError(f"a journal record cannot be read: {e!r}") from e
