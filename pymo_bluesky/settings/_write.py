@@ -123,7 +123,7 @@ def _attributes(
     if attributes.get("title", tag) != parameter.title:
         exact["title"] = parameter.title
     attributes |= _flags(parameter, tag, dialect)
-    attributes |= _units(parameter, exact) | _extra(parameter, exact)
+    attributes |= _units(parameter, exact) | _extra(parameter, wire, dialect, exact)
     attributes |= _limits(parameter, wire, value, dialect, exact)
     if wire == "itemselect":
         attributes["all_items"] = source(value["all_items"])
@@ -179,11 +179,16 @@ def _units(parameter: Parameter, exact: dict[str, Any]) -> dict[str, str]:
     return {"suffix": shown(parameter.units)} if parameter.units else {}
 
 
-def _extra(parameter: Parameter, exact: dict[str, Any]) -> dict[str, str]:
+def _extra(
+    parameter: Parameter, wire: str, dialect: Dialect, exact: dict[str, Any]
+) -> dict[str, str]:
     """Attributes PyMoDAQ can read; the others are kept where it does not look."""
     public = {k: v for k, v in parameter.extra.items() if _is_public(k, v)}
-    if "addText" not in public:
-        public.pop("addList", None)  # pyqtgraph has no widget then, and fails
+    # A group with choices but no text fails in pyqtgraph, and PyMoDAQ 5 loses the text
+    # of a plain group, which it evaluates.
+    button = "addText" in public and dialect == "pymodaq3"
+    if not button and wire != "scalable_roigroup_parameter":
+        public.pop("addList", None)
     if len(public) != len(parameter.extra):
         exact["extra"] = {k: v for k, v in parameter.extra.items() if k not in public}
     return public
