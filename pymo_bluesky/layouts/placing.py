@@ -146,7 +146,8 @@ def _branch(
 
 
 def _navigation(layout: Layout, branch: Branch, parent: str) -> Placed:
-    if not branch.axes:
+    # An empty axis is one that PyMoDAQ's loader cannot load (5.3.0: IndexError).
+    if not branch.axes or 0 in branch.shape:
         return
     listed = layout.axes_listed and (branch.spread or len(branch.axes) > 2)
     role = Role.NAV_LISTED if listed else Role.NAV_AXIS
