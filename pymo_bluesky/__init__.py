@@ -10,15 +10,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ._version import VERSION as __version__
 from .errors import Problem, PymoError
 
 if TYPE_CHECKING:
     from .catalog import open_catalog
     from .instrument import load_devices
     from .reader import open_dataset, replay, validate
-    from .writer import PymodaqWriter, export, recover
-
-__version__ = "0.1.0"
+    from .recovery import recover
+    from .writer import PymodaqWriter, export
 
 __all__ = [
     "Problem",
@@ -40,7 +40,7 @@ _HOME = {
     "load_devices": "instrument",
     "open_catalog": "catalog",
     "open_dataset": "reader",
-    "recover": "writer",
+    "recover": "recovery",
     "replay": "reader",
     "validate": "reader",
 }

@@ -6,19 +6,40 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Callable, Iterator
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from . import __version__, store
-from .errors import AppendError, DatasetBusyError, Problem, WriteError
+import numpy as np
+
+from . import store
+from ._version import VERSION
+from .errors import AppendError, DatasetBusyError, FormatError, Problem, WriteError
 from .journal import Journal
-from .layouts import Layout, Role
+from .layouts import LAYOUTS, Layout, Role
 from .layouts.placing import place_dataset
-from .operations import Operation
+from .operations import Append, Operation, SetAttributes
 from .recording import Recording
 
-__all__ = ["Built", "add_scan", "claim", "local_time", "make_dataset", "raw_path"]
+__all__ = [
+    "LOG",
+    "Built",
+    "add_scan",
+    "claim",
+    "documents_of",
+    "layout_of",
+    "local_time",
+    "make_dataset",
+    "raw_path",
+    "scan_of_run",
+]
+
+LOG = "log"
+"""Name of a journal record that is a line for the dataset's log, not a document."""
+
+Document = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +59,17 @@ class Built:
     problems: tuple[Problem, ...]
 
 
-def make_dataset(path: Path, layout: Layout, time: float | None = None) -> None:
+def make_dataset(path: Path, layout: Layout, time: Any = None) -> None:
     """Make a dataset without scans, which PyMoDAQ opens.
+
+    Parameters
+    ----------
+    path
+        Of the dataset.
+    layout
+        Its layout.
+    time
+        When it begins, seconds since 1970; now by default.
 
     Raises
     ------
@@ -49,22 +79,21 @@ def make_dataset(path: Path, layout: Layout, time: float | None = None) -> None:
     store.create(path, _empty(path, layout, time))
 
 
-def _empty(path: Path, layout: Layout, time: float | None) -> Iterator[Operation]:
-    now = datetime.datetime.now() if time is None else local_time(time)
+def _empty(path: Path, layout: Layout, time: Any) -> Iterator[Operation]:
+    now = local_time(time)
     about = {
         "file": path.name,
         "date": now.date().isoformat(),
         "time": now.time().isoformat(),
-        "written_by": __version__,
+        "written_by": VERSION,
     }
-    raw = {"date_time": now.isoformat(" ", "seconds")}
-    return place_dataset(layout, about, raw)
+    return place_dataset(layout, about, {"date_time": now.isoformat(" ", "seconds")})
 
 
-def local_time(time: float) -> datetime.datetime:
-    """Local date and time of a start document; now, when it is out of range."""
+def local_time(time: Any) -> datetime.datetime:
+    """Local date and time of a start document; now, when it has none in range."""
     try:
-        return datetime.datetime.fromtimestamp(time)
+        return datetime.datetime.fromtimestamp(float(time))
     except (ValueError, OverflowError, OSError, TypeError):
         return datetime.datetime.now()
 
@@ -74,36 +103,115 @@ def raw_path(layout: Layout) -> str:
     return layout.place(Role.RAW, "/").path
 
 
-def next_number(tree: store.Tree, layout: Layout) -> int:
-    """Number of the next scan: one more than the highest there is."""
+def layout_of(path: Path) -> Layout:
+    """The layout of an existing dataset that scans are to be added to.
+
+    Raises
+    ------
+    FormatError
+        When it is no PyMoDAQ dataset, or one of before 2.0.1, whose attributes are not
+        those that later PyMoDAQ reads.
+    """
+    with store.open_tree(path) as tree:
+        names = tree.root.names()
+        for layout in LAYOUTS:
+            if layout.row(Role.RAW).name in names:
+                break
+        else:
+            raise FormatError(
+                f"{path} is no PyMoDAQ dataset: neither RawData nor Raw_datas is in it"
+            )
+        version = tree.root.attributes.get("pymodaq_version")
+    if not str(version).lstrip("b'").startswith('{"module"'):
+        raise FormatError(
+            f"{path} is of PyMoDAQ before 2.0.1 (or damaged: its version reads "
+            f"{version!r}); scans are not added to it. Begin a new dataset"
+        )
+    return layout
+
+
+def documents_of(journal: Iterable[Document]) -> Iterator[Document]:
+    """The documents of a journal, without log lines."""
+    return (record for record in journal if record[0] != LOG)
+
+
+def scan_of_run(path: Path, layout: Layout, uid: str) -> str | None:
+    """Name of the scan that holds a run; None when the dataset does not have it."""
     row = layout.row(Role.SCAN)
-    raw = tree.node(raw_path(layout))
-    numbers = [row.number_of(name) for name in raw.names()]
-    return 1 + max((n for n in numbers if n is not None), default=-1)
+    with store.open_tree(path) as tree:
+        for node in tree.node(raw_path(layout)).children():
+            if row.number_of(node.name) is None:
+                continue
+            found = layout.recognise(Role.RAW, node.name, node.attributes)
+            if found and found.fields.get("uid") == uid:
+                return node.name
+    return None
 
 
 def add_scan(
-    path: Path, layout: Layout, journal: Journal, *, lock_timeout: float = 2.0
+    path: Path,
+    layout: Layout,
+    source: Callable[[], Iterable[Document]],
+    *,
+    lock_timeout: float = 2.0,
 ) -> Built:
-    """Put the run of a journal into a dataset as its next scan, whole or not at all.
+    """Put a run into a dataset as its next scan, whole or not at all.
+
+    Parameters
+    ----------
+    path, layout
+        The dataset.
+    source
+        Gives the documents and log lines of the run, as a `Journal` does; called more
+        than once.
+    lock_timeout
+        How long to wait while another program has the dataset open, in seconds.
 
     Raises
     ------
     DatasetBusyError
         When another program has the dataset open for longer than `lock_timeout`.
     AppendError
-        When it cannot be written; the dataset is as it was, and so is the journal.
+        When it cannot be written; the dataset is as it was.
     """
-    recording = Recording(lambda: iter(journal), layout)
+    recording = Recording(lambda: documents_of(source()), layout)
     names: list[str] = []
 
     def operations(tree: store.Tree) -> Iterator[Operation]:
-        number = next_number(tree, layout)
+        number = _next_number(tree, layout)
         names.append(layout.row(Role.SCAN).named(number))
-        return recording.operations(raw_path(layout), number)
+        yield from _protect(tree, layout)
+        yield from recording.operations(raw_path(layout), number)
+        yield from _log_lines(source(), layout)
 
     store.append_to(path, operations, lock_timeout=lock_timeout)
     return Built(path, names[0], tuple(recording.problems))
+
+
+def _next_number(tree: store.Tree, layout: Layout) -> int:
+    row = layout.row(Role.SCAN)
+    numbers = [row.number_of(name) for name in tree.node(raw_path(layout)).names()]
+    return 1 + max((n for n in numbers if n is not None), default=-1)
+
+
+def _protect(tree: store.Tree, layout: Layout) -> Iterator[Operation]:
+    """Keep PyMoDAQ 5.3's default saver from wiping the file when it appends to it."""
+    root = layout.row(Role.ROOT)
+    if "swmr_compatible" in root.fields and "swmr_compatible" not in (
+        tree.root.attributes
+    ):
+        value = layout.encode("swmr_compatible", True)
+        yield SetAttributes("/", {"swmr_compatible": value})
+
+
+def _log_lines(source: Iterable[Document], layout: Layout) -> Iterator[Operation]:
+    """Lines of the log as every PyMoDAQ has them: pickled text, time first."""
+    path = layout.place(Role.LOGGER, raw_path(layout)).path
+    for name, line in source:
+        if name == LOG:
+            when = local_time(line.get("time")).strftime("%Y/%m/%d %H:%M:%S")
+            text = f"{when}: {line.get('message', '')}"
+            yield Append(path, np.frombuffer(pickle.dumps(text, 3), np.uint8))
 
 
 def claim(
@@ -112,7 +220,7 @@ def claim(
     """Make the next free ``<prefix>_NNN.h5`` of a folder; no other writer gets it."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        taken = {name for name in os.listdir(directory) if name.startswith(prefix)}
+        taken = {path.name for path in directory.iterdir()}
     except OSError as error:
         raise WriteError(
             error.errno,

@@ -15,6 +15,7 @@ import fcntl
 import mmap
 import os
 import struct
+import threading
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -73,6 +74,7 @@ class JournalWriter:
             ) from error
         self._pid = os.getpid()
         self._size = 0
+        self._lock = threading.Lock()
         # Tells `recover` that the writer lives; the kernel lets go of it with us.
         fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._write([_MAGIC])
@@ -95,6 +97,11 @@ class JournalWriter:
         self._write([head + lengths + body, *blobs])
 
     def _write(self, parts: list[Any]) -> None:
+        # Log records come from any thread.
+        with self._lock:
+            self._write_locked(parts)
+
+    def _write_locked(self, parts: list[Any]) -> None:
         if self._pid != os.getpid():
             raise WriteError(
                 f"the journal {self.path} belongs to process {self._pid}; after a "
@@ -203,10 +210,10 @@ class Journal:
             name, doc, at = record
             yield name, doc
 
-    @property
-    def alive(self) -> bool:
-        """Whether a process still writes this journal."""
-        with self.path.open("rb") as file:
+    @staticmethod
+    def is_alive(path: Path) -> bool:
+        """Whether a process still writes the journal."""
+        with path.open("rb") as file:
             try:
                 fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:

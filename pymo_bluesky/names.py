@@ -1,23 +1,43 @@
-"""File names from what users and documents say, which is never trusted."""
+"""File names from what users and documents say, which is never trusted.
+
+Templates are filled by plain look-up of ``{name}`` and ``{start[name]}``: no attribute
+access, no format specification, and nothing that a value says can lead out of the
+folder.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any, cast
 
 from .errors import PymoError
 
-__all__ = ["file_prefix", "safe_name"]
+__all__ = ["dataset_name", "file_prefix", "safe_name"]
 
 _MAX_BYTES = 120
-_FIELD = re.compile(r"\{(uid|start\[([^\[\]{}]+)\])\}")
-_RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{d}{n}" for d in ("COM", "LPT") for n in range(1, 10))}
+_FIELD = re.compile(r"\{([A-Za-z_][\w.-]*)(?:\[([^\[\]{}]+)\])?\}")
+_RESERVED = {"CON", "PRN", "AUX", "NUL"} | {
+    f"{device}{n}" for device in ("COM", "LPT") for n in range(1, 10)
+}
 
 
 def safe_name(text: str, *, most: int = _MAX_BYTES) -> str:
     """Any text as one part of a path that cannot lead elsewhere.
+
+    Parameters
+    ----------
+    text
+        Whatever a user or a document says.
+    most
+        Bytes (UTF-8) the name may have.
+
+    Returns
+    -------
+    str
+        Empty when nothing of the text can stand in a name.
 
     Examples
     --------
@@ -27,46 +47,102 @@ def safe_name(text: str, *, most: int = _MAX_BYTES) -> str:
     'échantillon 3'
     """
     plain = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
-    kept = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in plain)
-    kept = re.sub(r"_{2,}", "_", kept.replace("..", "_"))
-    kept = kept.strip(" ._-")
+    kept = "".join(
+        c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in plain
+    )
+    kept = re.sub(r"_{2,}", "_", kept.replace("..", "_")).strip(" ._-")
     while len(kept.encode()) > most:
         kept = kept[:-1]
-    return f"_{kept}" if kept.partition(".")[0].upper() in _RESERVED else kept
+    if kept.partition(".")[0].upper() in _RESERVED:
+        return f"_{kept}"
+    return kept.rstrip(" .")
 
 
 def file_prefix(template: str, start: Mapping[str, Any]) -> str:
-    """Fill a file prefix by plain look-up in the start document.
-
-    Only ``{uid}`` and ``{start[key]}`` mean something; there is no attribute access
-    and no format specification.
+    """Name of an exported file: ``{uid}`` and ``{start[key]}`` filled in.
 
     Raises
     ------
     PymoError
-        When the template names a key that the start document lacks, or gives no name.
+        When the template names what the start document lacks, or gives no name.
 
     Examples
     --------
     >>> file_prefix("run-{start[scan_id]}-{uid}", {"uid": "4b1d", "scan_id": 7})
     'run-7-4b1d'
     """
-
-    def look_up(match: re.Match[str]) -> str:
-        key = match[2] or "uid"
-        if key not in start:
-            raise PymoError(
-                f"file_prefix {template!r}: the start document has no {key!r}; it has "
-                f"{', '.join(sorted(map(str, start)))}"
-            )
-        return safe_name(str(cast(Any, start[key])))
-
-    filled = _FIELD.sub(look_up, template)
-    if "{" in filled or "}" in filled:
-        raise PymoError(
-            f"file_prefix {template!r}: only {{uid}} and {{start[key]}} can stand in it"
-        )
-    name = safe_name(filled)
+    name = safe_name(_filled(template, start, {}, "file_prefix"))
     if not name:
         raise PymoError(f"file_prefix {template!r} gives no file name")
     return name
+
+
+def dataset_name(
+    template: str, start: Mapping[str, Any], given: Mapping[str, str]
+) -> PurePosixPath:
+    """Path of a dataset below the base folder, without number and ending.
+
+    Parameters
+    ----------
+    template
+        Folders and name, e.g. ``"{year}/{date}/{sample}_{plan_name}"``.
+    start
+        Start document; its members can be named. One that is missing gives ``none``:
+        a scan is not lost because its sample has no name.
+    given
+        ``date``, ``year``, ``time``.
+
+    Examples
+    --------
+    >>> given = {"year": "2026", "date": "20261122"}
+    >>> str(dataset_name("{year}/{sample}_{date}", {"sample": "../Si"}, given))
+    '2026/Si_20261122'
+    """
+    parts = [
+        safe_name(_filled(part, start, given, "template", missing="none"))
+        for part in template.split("/")
+    ]
+    if not all(parts):
+        raise PymoError(
+            f"template {template!r} gives an empty name for a folder or file; name at "
+            "least one field in each part"
+        )
+    return PurePosixPath(*parts)
+
+
+def _filled(
+    template: str,
+    start: Mapping[str, Any],
+    given: Mapping[str, str],
+    what: str,
+    missing: str | None = None,
+) -> str:
+    def look_up(match: re.Match[str]) -> str:
+        name, key = match[1], match[2]
+        if key is not None and name != "start":
+            raise PymoError(f"{what} {template!r}: only start[...] can be looked into")
+        key = key or name
+        if key in given:
+            return given[key]
+        if key not in start:
+            if missing is not None:
+                return missing
+            known = ", ".join(sorted(map(str, start)))
+            raise PymoError(
+                f"{what} {template!r}: the start document has no {key!r}; it has {known}"
+            )
+        return safe_name(_shown(start[key])) or "none"
+
+    if re.search(r"[{}]", _FIELD.sub("", template)):
+        raise PymoError(
+            f"{what} {template!r}: fields are {{name}} or {{start[name]}}, nothing else"
+        )
+    return _FIELD.sub(look_up, template)
+
+
+def _shown(value: Any) -> str:
+    """A member of a start document as text; a sample is often ``{"name": ...}``."""
+    if isinstance(value, Mapping):
+        named = cast(Mapping[str, Any], value).get("name")
+        return str(named) if named is not None else ""
+    return str(value)

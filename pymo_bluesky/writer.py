@@ -1,5 +1,5 @@
-"""The bluesky callback: documents into PyMoDAQ datasets. Knows neither h5py nor names
-of nodes.
+"""The bluesky callback: documents into PyMoDAQ datasets. Knows neither h5py nor the
+names of nodes.
 """
 
 from __future__ import annotations
@@ -8,29 +8,35 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 from uuid import uuid4
 
-from .building import Built, add_scan, claim, local_time, make_dataset
-from .errors import (
-    AppendError,
-    DatasetBusyError,
-    JournalError,
-    Problem,
-    PymoError,
-    WriteError,
+from .building import (
+    LOG,
+    Built,
+    add_scan,
+    claim,
+    layout_of,
+    local_time,
+    make_dataset,
 )
+from .errors import DatasetBusyError, Problem, PymoError, WriteError
 from .journal import SUFFIX, Journal, JournalWriter
 from .layouts import Layout, layout_named
-from .names import file_prefix as prefix_of
-from .names import safe_name
+from .names import dataset_name, file_prefix, safe_name
 
 __all__ = ["PymodaqWriter", "Status", "export"]
 
 log = logging.getLogger("pymo_bluesky")
+
+TEMPLATE = "{year}/{date}/Dataset_{date}"
+"""Where PyMoDAQ itself puts its datasets; ``_NNN.h5`` comes behind."""
+
+Renewal = Literal["day", "run", "never"]
 
 
 @dataclass(slots=True)
@@ -44,7 +50,7 @@ class Status:
     written
         Scans that are in a dataset.
     problems
-        What could not be shown in a scan as it was, and what went wrong.
+        What could not be shown in a scan as it was.
     """
 
     runs: int = 0
@@ -59,34 +65,56 @@ class _Run:
     uid: str
     journal: JournalWriter
     dataset: Path
+    events: int = 0
+
+    def note(self, message: str, at: float | None = None) -> None:
+        """Add a line to the log of the dataset."""
+        line = {"time": time.time() if at is None else at, "message": message}
+        self.journal.append(LOG, line)
 
 
 class PymodaqWriter:
     """Writes runs into PyMoDAQ datasets; subscribe it to a RunEngine.
 
-    Each document is safe in the run's journal when the call returns. When the run
-    stops, its scan is added to the dataset, whole or not at all.
+    Each document is safe in the run's journal, beside the dataset, when the call
+    returns. When the run stops, its scan is added to the dataset, whole or not at all.
 
     Parameters
     ----------
     directory
-        Base folder. Datasets are ``<directory>/<YYYY>/<YYYYMMDD>/
-        Dataset_<YYYYMMDD>_<NNN>.h5`` as PyMoDAQ names them, of the day of the first
-        run. Made when the first run starts.
+        Base folder; made when the first run starts.
     layout
         ``"pymodaq5"``, which a living PyMoDAQ opens, or ``"pymodaq3"``.
+    template
+        Path of a dataset below `directory`, without its number ``_NNN`` and ``.h5``.
+        ``{date}``, ``{year}``, ``{time}`` and members of the start document
+        (``{plan_name}``, ``{sample}``, …) can stand in it.
+    renew
+        When a new dataset begins: with each ``"day"``, with each ``"run"``, or
+        ``"never"`` by itself.
+    max_bytes
+        A dataset that has reached this size gets no more scans.
     append_to
-        An existing dataset to go on with.
+        An existing dataset to go on with, ours or PyMoDAQ's.
     lock_timeout
         When another program holds the dataset for longer than this many seconds, the
         scan goes to a new dataset.
+
+    Attributes
+    ----------
+    paths, scans
+        Dataset and name of the scan of each run, by its uid.
+    status
+        How it fares.
 
     Raises
     ------
     LayoutError
         For an unknown layout.
+    FormatError
+        When `append_to` is no PyMoDAQ dataset.
     WriteError
-        From a call: the document could not be made safe.
+        From a call: the document could not be made safe, or the scan not be added.
 
     Examples
     --------
@@ -106,6 +134,9 @@ class PymodaqWriter:
         directory: str | os.PathLike[str],
         *,
         layout: str = "pymodaq5",
+        template: str = TEMPLATE,
+        renew: Renewal = "day",
+        max_bytes: int | None = None,
         append_to: str | os.PathLike[str] | None = None,
         lock_timeout: float = 2.0,
     ) -> None:
@@ -115,24 +146,30 @@ class PymodaqWriter:
         self.paths: dict[str, Path] = {}
         self.scans: dict[str, str] = {}
         self.status = Status()
-        self._dataset = None if append_to is None else Path(append_to).absolute()
-        if self._dataset is not None and not self._dataset.is_file():
-            raise WriteError(
-                f"append_to: there is no dataset {self._dataset}; leave it out to "
-                "begin a new one"
-            )
+        self._template = template
+        self._max_bytes = max_bytes
+        self._renew: Renewal = renew
         self._runs: dict[str, _Run] = {}
         self._homes: dict[str, str] = {}
+        self._dataset: Path | None = None
+        self._day = ""
+        self._handler = _LogLines(self._runs)
+        dataset_name(template, {}, _times(0.0))  # a wrong template is told at once
+        if renew not in ("day", "run", "never"):
+            raise PymoError(f"renew={renew!r}: one of 'day', 'run', 'never' is expected")
+        if append_to is not None:
+            self._dataset = Path(append_to).expanduser().absolute()
+            self.layout = layout_of(self._dataset)
 
     # ------------------------------------------------------------------- documents
 
     def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
-        """Take one document."""
+        """Take one document; it is safe once this returns."""
         try:
             self._take(name, doc)
         except ReferenceError as error:
             # bluesky unsubscribes a callback that raises it, without a word.
-            raise PymoError(f"a {name} document could not be written: {error}") from error
+            raise WriteError(f"a {name} document was not written: {error}") from error
 
     def _take(self, name: str, doc: Mapping[str, Any]) -> None:
         if name == "start":
@@ -145,21 +182,26 @@ class PymodaqWriter:
                 "saw start; subscribe the writer before the run begins"
             )
         run.journal.append(name, doc)
-        self._remember(name, doc, run)
-        if name == "stop":
-            self._finish(run)
+        if name == "event":
+            run.events += 1
+        elif name == "stop":
+            self._stop(run, doc)
+        elif name in ("descriptor", "resource", "stream_resource"):
+            self._homes[str(doc.get("uid"))] = run.uid
 
     def _start(self, doc: Mapping[str, Any]) -> None:
         uid = str(doc.get("uid", ""))
         if uid in self._runs:
             raise PymoError(f"the run {uid} has started already and has not stopped")
         dataset = self._current(doc)
-        path = _journal_path(dataset, uid)
-        journal = JournalWriter(
-            path, {"run": uid, "dataset": dataset.name, "layout": self.layout.name}
-        )
-        journal.append("start", doc)
-        self._runs[uid] = _Run(uid, journal, dataset)
+        about = {"run": uid, "dataset": dataset.name, "layout": self.layout.name}
+        run = _Run(uid, JournalWriter(_journal_path(dataset, uid), about), dataset)
+        run.journal.append("start", doc)
+        plan = doc.get("plan_name", "a run")
+        run.note(f"{plan} begins (run {uid})", _seconds(doc))
+        if not self._runs:
+            self._handler.attach()
+        self._runs[uid] = run
         self._homes[uid] = uid
         self.paths[uid] = dataset
         self.status.runs = len(self._runs)
@@ -170,16 +212,10 @@ class PymodaqWriter:
             reference = doc.get(member)
             if isinstance(reference, str) and reference in self._homes:
                 return self._homes[reference]
-        # A resource need not name its run; a datum can come before its resource.
-        if name in ("resource", "datum", "datum_page") and len(self._runs) == 1:
-            return next(iter(self._runs))
+        # A resource need not name its run, and a datum can come before its resource.
+        if name in ("resource", "datum", "datum_page") and self._runs:
+            return next(reversed(self._runs))
         return ""
-
-    def _remember(self, name: str, doc: Mapping[str, Any], run: _Run) -> None:
-        if name in ("descriptor", "resource", "stream_resource"):
-            uid = doc.get("uid")
-            if isinstance(uid, str):
-                self._homes[uid] = run.uid
 
     # -------------------------------------------------------------------- datasets
 
@@ -193,56 +229,85 @@ class PymodaqWriter:
         self._dataset = None
 
     def _current(self, start: Mapping[str, Any]) -> Path:
-        if self._dataset is None or not self._dataset.exists():
-            self._dataset = self._claim(start.get("time"))
-        return self._dataset
-
-    def _claim(self, time: Any) -> Path:
-        day = local_time(time).strftime("%Y%m%d")
-        folder = self.directory / day[:4] / day
-        return claim(
-            folder, f"Dataset_{day}", lambda p: make_dataset(p, self.layout, time)
+        """The dataset for a run that starts."""
+        day = _times(start.get("time"))["date"]
+        path = self._dataset
+        stale = (
+            path is None
+            or not path.exists()
+            or self._renew == "run"
+            or (self._renew == "day" and self._day not in ("", day))
+            or (self._max_bytes is not None and path.stat().st_size >= self._max_bytes)
         )
+        if path is None or stale:
+            path = self._dataset = self._claim(start)
+        self._day = day
+        return path
 
-    # -------------------------------------------------------------------- the end
+    def _claim(self, start: Mapping[str, Any]) -> Path:
+        began = start.get("time")
+        name = dataset_name(self._template, start, _times(began))
+        folder = self.directory / name.parent
+        path = claim(folder, name.name, lambda p: make_dataset(p, self.layout, began))
+        left = [p.name for p in folder.glob(f"*{SUFFIX}") if not Journal.is_alive(p)]
+        if left:
+            log.warning(
+                "%s holds %d journals of runs that were cut off: `pymo-bluesky recover "
+                "%s` makes scans of them",
+                folder,
+                len(left),
+                folder,
+            )
+        return path
+
+    # --------------------------------------------------------------------- the end
+
+    def _stop(self, run: _Run, doc: Mapping[str, Any]) -> None:
+        reason = f": {doc['reason']}" if doc.get("reason") else ""
+        run.note(
+            f"the run ends: {doc.get('exit_status', 'unknown')}{reason}", _seconds(doc)
+        )
+        self._finish(run)
 
     def _finish(self, run: _Run) -> None:
         """Put a run into its dataset; its journal goes when that is done."""
+        del self._runs[run.uid]
+        if not self._runs:
+            self._handler.detach()
+        self._homes = {k: v for k, v in self._homes.items() if v != run.uid}
+        self.status.runs = len(self._runs)
         run.journal.close()
-        self._forget(run)
-        journal = Journal(run.journal.path)
-        built = self._add(run, journal)
+        built = self._add(run, Journal(run.journal.path))
         self.paths[run.uid], self.scans[run.uid] = built.path, built.scan
         run.journal.path.unlink()
         self.status.written += 1
         self.status.problems.extend(built.problems)
-        if built.problems:
-            log.warning(
-                "%s/%s: %d remarks (pymo-bluesky validate tells them): %s",
-                built.path.name,
-                built.scan,
-                len(built.problems),
-                built.problems[0].message,
-            )
+        _tell(built)
 
     def _add(self, run: _Run, journal: Journal) -> Built:
         try:
             return add_scan(
-                run.dataset, self.layout, journal, lock_timeout=self.lock_timeout
+                run.dataset,
+                self.layout,
+                lambda: journal,
+                lock_timeout=self.lock_timeout,
             )
         except DatasetBusyError as error:
             log.warning("%s The scan goes to a new dataset.", error)
-            if self._dataset == run.dataset:
-                self._dataset = None
-            dataset = self._current(next(iter(journal))[1])
-            return add_scan(
-                dataset, self.layout, journal, lock_timeout=self.lock_timeout
-            )
-
-    def _forget(self, run: _Run) -> None:
-        del self._runs[run.uid]
-        self._homes = {k: v for k, v in self._homes.items() if v != run.uid}
-        self.status.runs = len(self._runs)
+        except WriteError as error:
+            raise WriteError(
+                error.errno,
+                f"the run {run.uid} is not in a dataset: {error}. Its documents are safe "
+                f"in {run.journal.path}; `pymo-bluesky recover` makes a scan of them",
+            ) from error
+        if self._dataset == run.dataset:
+            self._dataset = None
+        start = next(iter(journal))[1]
+        dataset = self._dataset or self._claim(start)
+        self._dataset = dataset
+        return add_scan(
+            dataset, self.layout, lambda: journal, lock_timeout=self.lock_timeout
+        )
 
     def flush(self) -> None:
         """Force what was journalled to the disk, against the loss of power."""
@@ -250,7 +315,7 @@ class PymodaqWriter:
             run.journal.sync()
 
     def close(self) -> None:
-        """Write the runs that have not stopped, as they are, and end."""
+        """Write the runs that have not stopped as they are, and end."""
         for run in list(self._runs.values()):
             self._finish(run)
 
@@ -261,12 +326,68 @@ class PymodaqWriter:
         self.close()
 
 
+class _LogLines(logging.Handler):
+    """Takes what bluesky, ophyd and this package log into the log of open runs."""
+
+    SOURCES = ("bluesky", "ophyd", "pymo_bluesky")
+
+    def __init__(self, runs: Mapping[str, _Run]) -> None:
+        super().__init__(logging.INFO)
+        self._open = runs
+
+    def attach(self) -> None:
+        for source in self.SOURCES:
+            logging.getLogger(source).addHandler(self)
+
+    def detach(self) -> None:
+        for source in self.SOURCES:
+            logging.getLogger(source).removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text = f"{record.levelname} {record.name}: {record.getMessage()}"
+            for run in list(self._open.values()):
+                run.note(text, record.created)
+        except Exception:  # noqa: BLE001 - logging's own way: a log line stops nothing
+            self.handleError(record)
+
+
+def _tell(built: Built) -> None:
+    if built.problems:
+        log.warning(
+            "%s, %s: %d remarks, which `pymo-bluesky validate` tells; the first: %s",
+            built.path.name,
+            built.scan,
+            len(built.problems),
+            built.problems[0].message,
+        )
+
+
+def _times(began: Any) -> dict[str, str]:
+    """What a template can say of the time of a run."""
+    when = local_time(began)
+    return {
+        "date": when.strftime("%Y%m%d"),
+        "year": when.strftime("%Y"),
+        "time": when.strftime("%H_%M_%S"),
+    }
+
+
+def _seconds(doc: Mapping[str, Any]) -> float | None:
+    began = doc.get("time")
+    return float(began) if isinstance(began, (int, float)) else None
+
+
 def _key_of(doc: Mapping[str, Any]) -> str:
     return str(doc.get("uid") or doc.get("datum_id") or "without uid")
 
 
 def _journal_path(dataset: Path, uid: str) -> Path:
-    return dataset.with_name(f"{dataset.name}.{safe_name(uid) or uuid4().hex}{SUFFIX}")
+    name = safe_name(uid, most=60) or uuid4().hex
+    return dataset.with_name(f"{dataset.stem[:120]}.{name}{SUFFIX}")
+
+
+# -------------------------------------------------------------------------- export
 
 
 def export(
@@ -287,7 +408,7 @@ def export(
         Name of the file without ``.h5``: plain text with ``{uid}`` and ``{start[key]}``
         of the first run.
     **options
-        Of `PymodaqWriter`: `layout`.
+        `layout` and `lock_timeout` of `PymodaqWriter`.
 
     Returns
     -------
@@ -310,7 +431,6 @@ def export(
     ...     [Path(path).name for path in files["pymodaq"]]
     ['4b1d.h5']
     """
-    target = Path(directory).expanduser().absolute()
     layout = layout_named(options.pop("layout", "pymodaq5"))
     stream = iter(documents)
     first = next(stream, None)
@@ -320,20 +440,24 @@ def export(
         raise PymoError(
             f"the first document is a {first[0]}; a run begins with its start document"
         )
-    final = target / f"{prefix_of(file_prefix, first[1])}.h5"
+    final = Path(directory).expanduser().absolute() / _file_name(file_prefix, first[1])
     _require_free(final)
-    work = Path(tempfile.mkdtemp(prefix=f".{final.stem[:40]}.", dir=target))
+    work = Path(tempfile.mkdtemp(prefix=".export-", dir=final.parent))
     try:
         draft = work / final.name
         make_dataset(draft, layout, first[1].get("time"))
-        with PymodaqWriter(work, layout=layout.name, append_to=draft, **options) as w:
-            w(*first)
+        with PymodaqWriter(work, append_to=draft, renew="never", **options) as writer:
+            writer(*first)
             for name, doc in stream:
-                w(name, doc)
+                writer(name, doc)
         _publish(draft, final)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return {"pymodaq": [str(final)]}
+
+
+def _file_name(template: str, start: Mapping[str, Any]) -> str:
+    return f"{file_prefix(template, start)}.h5"
 
 
 def _require_free(final: Path) -> None:
@@ -343,18 +467,21 @@ def _require_free(final: Path) -> None:
         raise WriteError(
             error.errno,
             f"the folder {final.parent} cannot be made: {error.strerror}. Nothing was "
-            "written",
+            "written; give a folder that can be made",
         ) from error
     if os.path.lexists(final):
         raise WriteError(
             f"{final} exists already and is not replaced; move it away or give another "
             "file_prefix"
         )
-    if not os.access(final.parent, os.W_OK):
-        raise WriteError(f"the folder {final.parent} cannot be written")
+    if not os.access(final.parent, os.W_OK | os.X_OK):
+        raise WriteError(
+            f"the folder {final.parent} cannot be written; nothing was written"
+        )
 
 
 def _publish(draft: Path, final: Path) -> None:
+    """Give the finished file its name, unless something has it meanwhile."""
     try:
         final.hardlink_to(draft)
     except FileExistsError as error:
@@ -365,4 +492,3 @@ def _publish(draft: Path, final: Path) -> None:
         draft.replace(final)
 
 
-_ = (AppendError, JournalError)
