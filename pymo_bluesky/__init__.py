@@ -15,10 +15,11 @@ from .errors import Problem, PymoError
 
 if TYPE_CHECKING:
     from .catalog import open_catalog
+    from .exporting import export
     from .instrument import load_devices
     from .reader import open_dataset, replay, validate
     from .recovery import recover
-    from .writer import PymodaqWriter, export
+    from .writer import PymodaqWriter
 
 __all__ = [
     "Problem",
@@ -36,7 +37,7 @@ __all__ = [
 
 _HOME = {
     "PymodaqWriter": "writer",
-    "export": "writer",
+    "export": "exporting",
     "load_devices": "instrument",
     "open_catalog": "catalog",
     "open_dataset": "reader",

@@ -17,7 +17,6 @@ import numpy as np
 from . import store
 from ._version import VERSION
 from .errors import AppendError, DatasetBusyError, FormatError, Problem, WriteError
-from .journal import Journal
 from .layouts import LAYOUTS, Layout, Role
 from .layouts.placing import place_dataset
 from .operations import Append, Operation, SetAttributes

@@ -9,7 +9,6 @@ hundred digits all come back as they went in, and the array stays one that can b
 
 from __future__ import annotations
 
-import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,114 +16,29 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from .values import from_json, to_json
+from .signatures import (
+    ABSENT,
+    GONE,
+    INT,
+    INT64,
+    KEPT,
+    MAX_VALUES,
+    PLAIN,
+    UUID,
+    Signature,
+    base_shape,
+    fill_of,
+    fits,
+    group_of,
+    is_storable,
+    largest_group,
+    odd_signature,
+    signature_of,
+    stored_dtype,
+)
+from .values import from_json
 
-__all__ = ["ABSENT", "ColumnPlan", "ColumnSurvey", "Encoded", "Signature", "fill_of"]
-
-MAX_VALUES = 64
-_MAX_VALUE_TEXT = 200
-_PADDING = 4
-_INT64 = range(-(2**63), 2**63)
-
-
-class _Absent:
-    """The value of a member that a document does not have."""
-
-    def __repr__(self) -> str:
-        return "ABSENT"
-
-
-ABSENT = _Absent()
-
-
-class Signature(NamedTuple):
-    """How a value was held: its container, dtype and shape.
-
-    Containers: ``py`` (float, int, bool), ``np`` (numpy scalar), ``nd`` (ndarray),
-    ``list`` (nested list of numbers), ``uuid`` (text that is one), ``value`` (one of a
-    few texts or odd values; `dtype` is its JSON), ``absent``, and ``kept``.
-    """
-
-    container: str
-    dtype: str = ""
-    shape: tuple[int, ...] = ()
-
-
-_FLOAT = Signature("py", "<f8")
-_INT = Signature("py", "<i8")
-_BOOL = Signature("py", "|b1")
-_UUID = Signature("uuid", "|u1", (16,))
-_GONE = Signature("absent")
-_KEPT = Signature("kept")
-_PLAIN = {float: _FLOAT, int: _INT, bool: _BOOL}
-
-
-def _storable(dtype: np.dtype[Any]) -> bool:
-    """Whether PyMoDAQ's arrays can hold it; times go as integers (PyTables lacks M8)."""
-    return dtype.kind in "biufcmM" and dtype.itemsize <= (16 if dtype.kind == "c" else 8)
-
-
-def signature_of(value: Any) -> Signature:
-    """How a value is held; ``value`` or ``kept`` when no array can hold it."""
-    kind = type(value)
-    if kind in _PLAIN and (kind is not int or value in _INT64):
-        return _PLAIN[kind]
-    if kind is np.ndarray or isinstance(value, np.generic):
-        if kind is np.ndarray and (value.size == 0 or not _storable(value.dtype)):
-            return _odd(value)
-        if _storable(value.dtype):
-            container = "nd" if kind is np.ndarray else "np"
-            return Signature(container, value.dtype.str, value.shape)
-    if value is ABSENT:
-        return _GONE
-    if kind is list:
-        found = _list_form(value)
-        if found:
-            return Signature("list", _PLAIN[found[1]].dtype, found[0])
-    if kind is str and _is_uuid(value):
-        return _UUID
-    return _odd(value)
-
-
-def _odd(value: Any) -> Signature:
-    if isinstance(value, np.ndarray) and value.nbytes > _MAX_VALUE_TEXT:
-        return _KEPT
-    if isinstance(value, str) and len(value) > _MAX_VALUE_TEXT:
-        return _KEPT
-    text = to_json(value)
-    return Signature("value", text) if len(text) <= _MAX_VALUE_TEXT else _KEPT
-
-
-def _list_form(value: list[Any]) -> tuple[tuple[int, ...], type] | None:
-    """Shape and type of the numbers of a nested list; None when it is not regular."""
-    kinds = set(map(type, value))
-    if len(kinds) != 1:
-        return None
-    (kind,) = kinds
-    if kind in (float, bool):
-        return (len(value),), kind
-    if kind is int:
-        fits = min(value) in _INT64 and max(value) in _INT64
-        return ((len(value),), int) if fits else None
-    if kind is list:
-        forms = {_list_form(item) for item in value}
-        form = forms.pop() if len(forms) == 1 else None
-        return ((len(value), *form[0]), form[1]) if form else None
-    return None
-
-
-def _is_uuid(text: str) -> bool:
-    if len(text) != 36 or text[8] != "-":
-        return False
-    try:
-        return str(uuid.UUID(text)) == text
-    except ValueError:
-        return False
-
-
-def fill_of(dtype: np.dtype[Any]) -> Any:
-    """What stands where nothing was measured: NaN, or 0 for integers."""
-    return np.nan if dtype.kind in "fc" else dtype.type(0)
+__all__ = ["ABSENT", "ColumnPlan", "ColumnSurvey", "Encoded", "fill_of"]
 
 
 @dataclass(slots=True)
@@ -165,18 +79,18 @@ class ColumnSurvey:
         kinds = set(map(type, values))
         kind = kinds.pop() if len(kinds) == 1 else None
         if kind is float or kind is bool:
-            self._count(_PLAIN[kind], n)
-        elif kind is int and min(values) in _INT64 and max(values) in _INT64:
-            self._count(_INT, n)
+            self._count(PLAIN[kind], n)
+        elif kind is int and min(values) in INT64 and max(values) in INT64:
+            self._count(INT, n)
         else:
             for value in values:
                 self._count(self._signature(value), 1)
 
     def _signature(self, value: Any) -> Signature:
-        return _odd(value) if self.repeats else signature_of(value)
+        return odd_signature(value) if self.repeats else signature_of(value)
 
     def _add_array(self, values: np.ndarray, n: int) -> None:
-        if n and _storable(values.dtype) and values.size:
+        if n and is_storable(values.dtype) and values.size:
             container = "np" if values.ndim == 1 else "nd"
             self._count(Signature(container, values.dtype.str, values.shape[1:]), n)
             return
@@ -188,7 +102,7 @@ class ColumnSurvey:
         if n:
             self.consecutive = False
             self.rows += n
-            self._count(_GONE, n)
+            self._count(GONE, n)
 
     def _count(self, signature: Signature, n: int) -> None:
         self.counts[signature] = self.counts.get(signature, 0) + n
@@ -197,9 +111,9 @@ class ColumnSurvey:
 
     def _limit_values(self) -> None:
         odd = [s for s in self.counts if s.container == "value"]
-        if len(odd) > MAX_VALUES or (_KEPT in self.counts and len(odd) > 1):
+        if len(odd) > MAX_VALUES or (KEPT in self.counts and len(odd) > 1):
             kept = sum(self.counts.pop(s) for s in odd)
-            self.counts[_KEPT] = self.counts.get(_KEPT, 0) + kept
+            self.counts[KEPT] = self.counts.get(KEPT, 0) + kept
 
     def _follow(self, values: Sequence[Any] | np.ndarray, n: int) -> None:
         """Whether the column is still first, first + 1, first + 2…"""
@@ -216,7 +130,7 @@ class ColumnSurvey:
         return sum(
             n
             for signature, n in self.counts.items()
-            if signature not in plan.signatures or not _group_of(signature)
+            if signature not in plan.signatures or not group_of(signature)
         )
 
     def plan(self, *, implied: bool = False) -> ColumnPlan:
@@ -227,17 +141,17 @@ class ColumnSurvey:
         implied
             A column that counts up by one (seq_num) needs no array at all.
         """
-        if implied and self.consecutive and list(self.counts) == [_INT]:
-            return ColumnPlan(signatures=(_INT,), first=self.first)
-        group = _largest_group(self.counts)
-        shape = _base_shape({s: n for s, n in self.counts.items() if s in group})
-        fitting = [s for s in group if _fits(s.shape, shape)]
+        if implied and self.consecutive and list(self.counts) == [INT]:
+            return ColumnPlan(signatures=(INT,), first=self.first)
+        group = largest_group(self.counts)
+        shape = base_shape({s: n for s, n in self.counts.items() if s in group})
+        fitting = [s for s in group if fits(s.shape, shape)]
         codes = [s for s in self.counts if s not in group or s in fitting]
         codes = [s for s in codes if s.container in ("value", "absent") or s in fitting]
         # Even where all fit, one may not come back exactly (2**60 + 1 among floats).
         if len(codes) < len(self.counts) or len(codes) > 1:
-            codes.append(_KEPT)
-        dtypes = [_stored_dtype(s) for s in fitting]
+            codes.append(KEPT)
+        dtypes = [stored_dtype(s) for s in fitting]
         base = dtypes[0] if len(set(dtypes)) == 1 else None
         if dtypes and base is None:
             base = np.result_type(*dtypes)
@@ -246,53 +160,6 @@ class ColumnSurvey:
             dtype=base.str if base is not None else None,
             shape=shape if base is not None else (),
         )
-
-
-def _stored_dtype(signature: Signature) -> np.dtype[Any]:
-    dtype = np.dtype(signature.dtype)
-    return np.dtype(dtype.byteorder + "i8") if dtype.kind in "mM" else dtype
-
-
-def _group_of(signature: Signature) -> str | None:
-    if signature.container == "uuid":
-        return "uuid"
-    if signature.container in ("py", "np", "nd", "list"):
-        return "time" if np.dtype(signature.dtype).kind in "mM" else "number"
-    return None
-
-
-def _largest_group(counts: Mapping[Signature, int]) -> list[Signature]:
-    """The signatures that one array can hold together; the most frequent ones."""
-    totals: dict[str, int] = {}
-    for signature, n in counts.items():
-        group = _group_of(signature)
-        if group:
-            totals[group] = totals.get(group, 0) + n
-    if not totals:
-        return []
-    largest = max(totals, key=lambda g: totals[g])
-    return [s for s in counts if _group_of(s) == largest]
-
-
-def _base_shape(counts: Mapping[Signature, int]) -> tuple[int, ...]:
-    """One shape for all: padded where that is cheap, else the most frequent one."""
-    shapes: dict[tuple[int, ...], int] = {}
-    for signature, n in counts.items():
-        shapes[signature.shape] = shapes.get(signature.shape, 0) + n
-    if not shapes:
-        return ()
-    if len({len(shape) for shape in shapes}) == 1:
-        padded = tuple(max(sizes) for sizes in zip(*shapes, strict=True))
-        used = sum(math.prod(shape) * n for shape, n in shapes.items())
-        if math.prod(padded) * sum(shapes.values()) <= _PADDING * used:
-            return padded
-    return max(shapes, key=lambda shape: shapes[shape])
-
-
-def _fits(shape: tuple[int, ...], base: tuple[int, ...]) -> bool:
-    return len(shape) == len(base) and all(
-        n <= m for n, m in zip(shape, base, strict=True)
-    )
 
 
 class Encoded(NamedTuple):
@@ -330,12 +197,12 @@ class ColumnPlan:
     @property
     def keeps(self) -> bool:
         """Whether some values fit no array and are kept beside it."""
-        return _KEPT in self.signatures
+        return KEPT in self.signatures
 
     @property
     def shows(self) -> bool:
         """Whether PyMoDAQ can show the base array: numbers, not the bytes of uuids."""
-        return self.dtype is not None and _UUID not in self.signatures
+        return self.dtype is not None and UUID not in self.signatures
 
     def to_plain(self) -> dict[str, Any]:
         """The plan as JSON can hold it."""
@@ -374,26 +241,30 @@ class ColumnPlan:
         index = {s: i for i, s in enumerate(self.signatures)}
         for i, value in enumerate(values):
             signature = signature_of(value)
-            if signature == _UUID and _UUID not in index:
-                signature = _odd(value)
+            if signature == UUID and UUID not in index:
+                signature = odd_signature(value)
             code = index.get(signature, -1)
             if code >= 0 and not self._place(base, i, value, signature):
                 code = -1
-            if code < 0 or signature == _KEPT:
+            if code < 0 or signature == KEPT:
                 kept.append((i, value))
-            codes[i] = code if code >= 0 else index[_KEPT]
+            codes[i] = code if code >= 0 else index[KEPT]
         return Encoded(base, codes, kept)
 
     def _encode_uniform(self, values: Sequence[Any] | np.ndarray) -> Encoded:
         (signature,) = self.signatures
-        if signature == _KEPT:
+        if signature == KEPT:
             return Encoded(None, None, list(enumerate(values)))
         if self.dtype is None:
             return Encoded(None, None, [])
         if signature.container == "uuid":
             raw = b"".join(bytes.fromhex(v.replace("-", "")) for v in values)
             return Encoded(np.frombuffer(raw, np.uint8).reshape(-1, 16), None, [])
-        if isinstance(values, list) and signature.container == "nd" and len(values) == 1:
+        if (
+            isinstance(values, list)
+            and signature.container == "nd"
+            and len(values) == 1
+        ):
             block = cast(np.ndarray, values[0])[np.newaxis]
         else:
             block = np.asarray(values, dtype=signature.dtype)
@@ -443,16 +314,16 @@ class ColumnPlan:
         values: list[Any] = []
         for i, code in enumerate(codes.tolist()):
             signature = self.signatures[code]
-            if signature == _KEPT:
+            if signature == KEPT:
                 values.append(kept[i])
-            elif signature == _GONE:
+            elif signature == GONE:
                 values.append(ABSENT)
             elif signature.container == "value":
                 values.append(from_json(signature.dtype))
             else:
                 assert base is not None
                 part = (i, *(slice(n) for n in signature.shape))
-                row = _cast(base[part], _stored_dtype(signature))[np.newaxis]
+                row = _cast(base[part], stored_dtype(signature))[np.newaxis]
                 values.extend(_decode_uniform(row, signature))
         return values
 
@@ -467,7 +338,7 @@ def _as_array(value: Any, signature: Signature) -> np.ndarray:
     if signature.container == "uuid":
         return np.frombuffer(uuid.UUID(value).bytes, np.uint8)
     given = np.asarray(value, dtype=signature.dtype)
-    return given.view(_stored_dtype(signature))
+    return given.view(stored_dtype(signature))
 
 
 def _decode_uniform(base: np.ndarray, signature: Signature) -> list[Any]:

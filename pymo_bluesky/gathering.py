@@ -15,11 +15,11 @@ from typing import Any, cast
 import numpy as np
 
 from .columns import ColumnPlan
+from .configuring import as_mapping, distinct, role_of, settings_of, units_of
 from .model import Array, Axis, Channel, Module
-from .settings import Roi, SettingEntry, module_settings
 from .survey import StreamSurvey, dimension_fields
 
-__all__ = ["ColumnRef", "gather_modules", "object_of", "units_of"]
+__all__ = ["ColumnRef", "gather_modules", "object_of"]
 
 _MAX_SIGNAL = 3
 
@@ -88,8 +88,8 @@ def gather_modules(
     for item in sorted(objects, key=lambda o: moved.get(o.name, len(moved))):
         kind = "actuator" if item.name in moved else "detector"
         history = [
-            (time, _settings(kind, item, configuration, dialect))
-            for time, configuration in _distinct(item.configurations)
+            (time, settings_of(kind, item.name, configuration, dialect))
+            for time, configuration in distinct(item.configurations)
         ]
         modules.append(
             Module(
@@ -97,7 +97,7 @@ def gather_modules(
                 title=item.name,
                 settings=history[-1][1]
                 if history
-                else _settings(kind, item, {}, dialect),
+                else settings_of(kind, item.name, {}, dialect),
                 history=tuple(history[:-1]),
                 channels=_channels(item, number, plans, shape),
             )
@@ -105,38 +105,32 @@ def gather_modules(
     return tuple(modules)
 
 
-def _objects(
-    stream: StreamSurvey, plans: Mapping[str, ColumnPlan]
-) -> list[_Object]:
+def _objects(stream: StreamSurvey, plans: Mapping[str, ColumnPlan]) -> list[_Object]:
     objects: dict[str, _Object] = {}
     homes: dict[str, str] = {}
     for descriptor in stream.descriptors:
-        data_keys = _mapping(descriptor.get("data_keys"))
-        for name, keys in _mapping(descriptor.get("object_keys")).items():
+        data_keys = as_mapping(descriptor.get("data_keys"))
+        for name, keys in as_mapping(descriptor.get("object_keys")).items():
             item = objects.setdefault(name, _Object(name))
             for key in keys if isinstance(keys, (list, tuple)) else ():
                 if isinstance(key, str) and key in data_keys:
                     homes.setdefault(key, name)
-                    item.keys.setdefault(key, _mapping(data_keys[key]))
+                    item.keys.setdefault(key, as_mapping(data_keys[key]))
         for key, about in data_keys.items():
             if key not in homes:
-                name = str(_mapping(about).get("object_name") or key)
+                name = str(as_mapping(about).get("object_name") or key)
                 homes[key] = name
-                objects.setdefault(name, _Object(name)).keys[key] = _mapping(about)
+                objects.setdefault(name, _Object(name)).keys[key] = as_mapping(about)
         time = descriptor.get("time")
-        for name, configuration in _mapping(descriptor.get("configuration")).items():
+        for name, configuration in as_mapping(descriptor.get("configuration")).items():
             item = objects.setdefault(name, _Object(name))
             when = float(time) if isinstance(time, (int, float)) else 0.0
-            item.configurations.append((when, _mapping(configuration)))
+            item.configurations.append((when, as_mapping(configuration)))
     # Devices send keys that they did not announce; they are shown all the same.
     for key in plans:
         if key not in homes:
             objects.setdefault(key, _Object(key)).keys[key] = {}
     return list(objects.values())
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return cast(Mapping[str, Any], value) if isinstance(value, Mapping) else {}
 
 
 def _moved(start: Mapping[str, Any], objects: Sequence[_Object]) -> dict[str, int]:
@@ -162,33 +156,10 @@ def _moved(start: Mapping[str, Any], objects: Sequence[_Object]) -> dict[str, in
 def object_of(stream: StreamSurvey, key: str) -> str | None:
     """The object that a data key belongs to."""
     for descriptor in stream.descriptors:
-        for name, keys in _mapping(descriptor.get("object_keys")).items():
+        for name, keys in as_mapping(descriptor.get("object_keys")).items():
             if isinstance(keys, (list, tuple)) and key in keys:
                 return name
     return None
-
-
-def units_of(about: Mapping[str, Any]) -> str:
-    """Units that a data key declares, as text."""
-    units = about.get("units")
-    return "" if units is None else str(units)
-
-
-def _role(about: Mapping[str, Any]) -> Mapping[str, Any]:
-    return _mapping(about.get("pymodaq"))
-
-
-def _distinct(
-    configurations: Sequence[tuple[float, Mapping[str, Any]]],
-) -> list[tuple[float, Mapping[str, Any]]]:
-    """Configurations without those that changed nothing."""
-    kept: list[tuple[float, Mapping[str, Any]]] = []
-    for time, configuration in configurations:
-        data = repr(configuration.get("data"))
-        if kept and repr(kept[-1][1].get("data")) == data:
-            continue
-        kept.append((time, configuration))
-    return kept
 
 
 # -------------------------------------------------------------------------- channels
@@ -205,7 +176,7 @@ def _channels(
     axes: dict[str, tuple[Axis, ...]] = {}
     for key, about in item.keys.items():
         plan = plans.get(key)
-        if plan is None or not plan.shows or _role(about).get("role") in _ATTACHED:
+        if plan is None or not plan.shows or role_of(about).get("role") in _ATTACHED:
             continue
         axes[key] = _signal_axes(key, about, plan.shape, configuration)
         labels = tuple((a.label, a.units, a.index, len(a.values)) for a in axes[key])
@@ -241,9 +212,9 @@ def _attached(
 ) -> tuple[Array, ...]:
     """Error bars or backgrounds of some data keys, in their order."""
     owner = {
-        _role(about).get("of"): key
+        role_of(about).get("of"): key
         for key, about in item.keys.items()
-        if _role(about).get("role") == role
+        if role_of(about).get("role") == role
     }
     found = [owner[key] for key in keys if key in owner]
     return tuple(
@@ -267,7 +238,7 @@ def _array(
 
 
 def _origin(about: Mapping[str, Any]) -> str:
-    role = _role(about)
+    role = role_of(about)
     return str(role.get("roi", "")) if role.get("role") == "roi_data" else ""
 
 
@@ -301,10 +272,10 @@ def _declared_axes(
     key: str, signal: tuple[int, ...], configuration: Mapping[str, Any]
 ) -> dict[int, Axis]:
     axes: dict[int, Axis] = {}
-    data_keys = _mapping(configuration.get("data_keys"))
-    for name, values in _mapping(configuration.get("data")).items():
-        about = _mapping(data_keys.get(name))
-        role = _role(about)
+    data_keys = as_mapping(configuration.get("data_keys"))
+    for name, values in as_mapping(configuration.get("data")).items():
+        about = as_mapping(data_keys.get(name))
+        role = role_of(about)
         if role.get("role") != "axis":
             continue
         owners = role.get("of")
@@ -323,11 +294,11 @@ def _inferred_axes(
     signal: tuple[int, ...], left: set[int], configuration: Mapping[str, Any]
 ) -> dict[int, Axis]:
     """Configuration arrays as long as a dimension; named axes first, each used once."""
-    data_keys = _mapping(configuration.get("data_keys"))
+    data_keys = as_mapping(configuration.get("data_keys"))
     lines: dict[str, np.ndarray] = {}
-    for name, values in _mapping(configuration.get("data")).items():
+    for name, values in as_mapping(configuration.get("data")).items():
         points = _line_of(values)
-        undeclared = not _role(_mapping(data_keys.get(name)))
+        undeclared = not role_of(as_mapping(data_keys.get(name)))
         if points is not None and undeclared and len(points) > 1:
             lines[name] = points
     axes: dict[int, Axis] = {}
@@ -337,7 +308,7 @@ def _inferred_axes(
         fitting.sort(key=lambda n: (f"{letter}_axis" not in n, "axis" not in n))
         if fitting:
             name = fitting[0]
-            units = units_of(_mapping(data_keys.get(name)))
+            units = units_of(as_mapping(data_keys.get(name)))
             axes[d] = Axis(label=name, units=units, values=lines.pop(name))
     return axes
 
@@ -353,76 +324,3 @@ def _line_of(values: Any) -> np.ndarray | None:
     if points.ndim != 1 or points.dtype.kind not in "iuf":
         return None
     return points.astype(float)
-
-
-# -------------------------------------------------------------------------- settings
-
-
-def _settings(
-    kind: str, item: _Object, configuration: Mapping[str, Any], dialect: str
-) -> bytes:
-    data_keys = _mapping(configuration.get("data_keys"))
-    entries: list[SettingEntry] = []
-    rois: dict[tuple[str, str], dict[str, Any]] = {}
-    for name, value in _mapping(configuration.get("data")).items():
-        about = _mapping(data_keys.get(name))
-        role = _role(about)
-        if role.get("role") == "roi":
-            place = (str(role.get("of")), str(role.get("roi")))
-            rois.setdefault(place, {})[str(role.get("parameter"))] = value
-        elif role.get("role") != "axis":
-            entries.append(_entry(item.name, name, value, about))
-    viewers = {of: n for n, of in enumerate(dict.fromkeys(of for of, _ in rois))}
-    found = [
-        _roi(roi, viewers[of], parameters) for (of, roi), parameters in rois.items()
-    ]
-    return module_settings(
-        cast(Any, kind), item.name, entries, found, cast(Any, dialect)
-    )
-
-
-def _entry(
-    device: str, name: str, value: Any, about: Mapping[str, Any]
-) -> SettingEntry:
-    role = _role(about)
-    short = name.removeprefix(f"{device}_") or name
-    limits = role.get("limits")
-    choices = about.get("choices") or about.get("enum_strs")
-    if limits is None and isinstance(choices, (list, tuple)):
-        limits = list(cast(Sequence[Any], choices))
-    return SettingEntry(
-        path=str(role.get("path") or short),
-        value=value,
-        type=str(role["type"]) if role.get("type") else None,
-        title=str(role.get("title") or short),
-        units=units_of(about),
-        limits=limits,
-        readonly=bool(role.get("readonly", False)),
-    )
-
-
-def _roi(name: str, viewer: int, parameters: Mapping[str, Any]) -> Roi:
-    """The ROI that a device declared; what it left out has PyMoDAQ's default."""
-    kind = str(parameters.get("roi_type", "RectROI"))
-    channels = parameters.get("use_channel", ())
-    color = parameters.get("color", ())
-    return Roi(
-        name=name,
-        viewer=viewer,
-        roi_type=kind,
-        use_channel=(channels,) if isinstance(channels, str) else tuple(channels),
-        math_function=str(parameters.get("math_function", "mean")),
-        position=_pair(parameters, "position/x", "position/y"),
-        size=None
-        if kind == "LinearROI"
-        else _pair(parameters, "size/width", "size/height"),
-        angle=float(parameters.get("angle", 0.0)),
-        color=tuple(int(c) for c in color) if len(color) else (255, 255, 255, 255),
-        enabled=bool(parameters.get("enabled", True)),
-    )
-
-
-def _pair(
-    parameters: Mapping[str, Any], first: str, second: str
-) -> tuple[float, float]:
-    return float(parameters.get(first, 0.0)), float(parameters.get(second, 0.0))

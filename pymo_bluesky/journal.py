@@ -221,9 +221,7 @@ class Journal:
             return False
 
 
-def _read_record(
-    view: memoryview, at: int
-) -> tuple[str, dict[str, Any], int] | None:
+def _read_record(view: memoryview, at: int) -> tuple[str, dict[str, Any], int] | None:
     """The record at an offset and the offset behind it; None when it is not whole."""
     end = len(view)
     if at + _HEAD.size > end:

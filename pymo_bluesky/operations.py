@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Append", "MakeArray", "MakeGroup", "Operation", "SetAttributes", "WriteSlab"]
+__all__ = [
+    "Append",
+    "MakeArray",
+    "MakeGroup",
+    "Operation",
+    "SetAttributes",
+    "WriteSlab",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from .gathering import object_of, units_of
-from .navigation import Navigation, Positions, navigate
+from .configuring import as_mapping, units_of
+from .gathering import object_of
+from .navigation import navigate
 from .patterns import planned_positions
+from .points import Navigation, Positions
 from .survey import StreamSurvey, dimension_fields
 
 __all__ = ["navigate_stream", "scan_types"]
@@ -49,7 +51,7 @@ def scan_types(start: Mapping[str, Any]) -> tuple[str, str]:
     >>> scan_types({"plan_name": "grid_scan", "shape": (3, 4), "snaking": (False, True)})
     ('Scan2D', 'LinearBackForce')
     """
-    declared = _mapping(start.get("pymodaq"))
+    declared = as_mapping(start.get("pymodaq"))
     if declared.get("scan_type"):
         return str(declared["scan_type"]), str(declared.get("scan_sub_type", ""))
     dimensions = len(dimension_fields(start))
@@ -95,7 +97,7 @@ def navigate_stream(
             num_points=_count(start) if trunk else None,
             spread=False if trunk else None,
         )
-    declared = _mapping(start.get("pymodaq"))
+    declared = as_mapping(start.get("pymodaq"))
     spread = {"spread": True, "uniform": False}.get(str(declared.get("distribution")))
     return navigate(
         seq_nums,
@@ -106,10 +108,6 @@ def navigate_stream(
         indexes=_list(declared.get("indexes")),
         spread=spread,
     )
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return cast(Mapping[str, Any], value) if isinstance(value, Mapping) else {}
 
 
 def _list(value: Any) -> list[Any] | None:
@@ -129,9 +127,7 @@ def _time(start: Mapping[str, Any], stream: StreamSurvey) -> Positions:
     return Positions(field="time", label="time", units="s", values=times)
 
 
-def _plan_positions(
-    start: Mapping[str, Any], stream: StreamSurvey
-) -> list[Positions]:
+def _plan_positions(start: Mapping[str, Any], stream: StreamSurvey) -> list[Positions]:
     dimensions = dimension_fields(start)
     planned = planned_positions(start)
     flat = [(d, name) for d, fields in enumerate(dimensions) for name in fields]
@@ -166,9 +162,9 @@ def _setpoint(stream: StreamSurvey, name: str) -> str | None:
         if key != name and object_of(stream, key) == owner
     ]
     for descriptor in stream.descriptors:
-        data_keys = _mapping(descriptor.get("data_keys"))
+        data_keys = as_mapping(descriptor.get("data_keys"))
         for key in candidates:
-            role = _mapping(_mapping(data_keys.get(key)).get("pymodaq")).get("role")
+            role = as_mapping(as_mapping(data_keys.get(key)).get("pymodaq")).get("role")
             if role == "setpoint":
                 return key
     for key in (f"{name}_setpoint", f"{name}_user_setpoint"):
@@ -180,7 +176,7 @@ def _setpoint(stream: StreamSurvey, name: str) -> str | None:
 
 def _units(stream: StreamSurvey, name: str) -> str:
     for descriptor in stream.descriptors:
-        about = _mapping(_mapping(descriptor.get("data_keys")).get(name))
+        about = as_mapping(as_mapping(descriptor.get("data_keys")).get(name))
         if about:
             return units_of(about)
     return ""
@@ -188,7 +184,7 @@ def _units(stream: StreamSurvey, name: str) -> str:
 
 def _between(start: Mapping[str, Any], n: int, axes: int) -> np.ndarray | None:
     """Even points between the announced extents of a rectilinear grid."""
-    hints = _mapping(start.get("hints"))
+    hints = as_mapping(start.get("hints"))
     shape, extents = _list(start.get("shape")), _list(start.get("extents"))
     if hints.get("gridding") != "rectilinear" or not shape or not extents:
         return None

@@ -90,4 +90,6 @@ def _chosen(tree: Tree, path: Path, scan: int | str | None) -> list[Node]:
                 return [node]
     names = [node.name for _, node in nodes]
     shown = ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
-    raise NotFoundError(f"{path}: there is no scan {scan!r}; there are {shown or 'none'}")
+    raise NotFoundError(
+        f"{path}: there is no scan {scan!r}; there are {shown or 'none'}"
+    )

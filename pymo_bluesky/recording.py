@@ -24,9 +24,9 @@ from .gathering import ColumnRef, gather_modules
 from .layouts.placing import place_scan
 from .layouts.table import Layout, Role
 from .model import Array, Branch, Scan
-from .navigation import Navigation, pieces
 from .operations import MakeArray, Operation, WriteSlab
 from .placement import navigate_stream, scan_types
+from .points import Navigation, pieces
 from .settings import plain_settings
 from .storing import DocumentStore
 from .survey import RunSurvey, StreamSurvey, dimension_stream, survey_run
@@ -170,8 +170,11 @@ class Recording:
 
     def _scan(self, name: str) -> Scan:
         start, branches = self.run.start, list(map(self._branch, self._streams))
-        trunks = [b for b, s in zip(branches, self._streams, strict=True)
-                  if self._is_trunk(s.survey)]
+        trunks = [
+            b
+            for b, s in zip(branches, self._streams, strict=True)
+            if self._is_trunk(s.survey)
+        ]
         return Scan(
             name=name,
             attributes=self._attributes(name),
@@ -219,7 +222,9 @@ class Recording:
             spread=navigation.distribution == "spread",
             growing=navigation.growing,
             modules=modules,
-            timestamps=_timestamps(self.run.start, stream) if stream.survey.rows else None,
+            timestamps=_timestamps(self.run.start, stream)
+            if stream.survey.rows
+            else None,
             visited=_visited(navigation) if stream.survey.rows else None,
             visits=navigation.index,
         )
@@ -305,12 +310,9 @@ def _timestamps(start: Mapping[str, Any], stream: _Stream) -> Array:
     seconds = np.full(navigation.size, np.nan)
     inside = navigation.index < navigation.size
     seconds[navigation.index[inside]] = times[inside]
-    return Array(
-        label="Timestamps", units="s", data=seconds.reshape(navigation.shape)
-    )
+    return Array(label="Timestamps", units="s", data=seconds.reshape(navigation.shape))
 
 
 def _visited(navigation: Navigation) -> Array:
     """1 where a point was measured: a NaN can be a measured value, and 0 often is."""
     return Array(label="Visited", data=navigation.visited().astype(np.uint8))
-

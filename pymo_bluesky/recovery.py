@@ -95,9 +95,7 @@ def _recovered(path: Path) -> Recovered:
     except JournalError as error:
         return Recovered(path, message=f"not recovered: {error}")
     except PymoError as error:
-        return Recovered(
-            path, message=f"not recovered, the journal is kept: {error}"
-        )
+        return Recovered(path, message=f"not recovered, the journal is kept: {error}")
 
 
 def _rebuilt(journal: Journal) -> Recovered:

@@ -48,9 +48,7 @@ def create(path: Path, operations: Iterable[Operation]) -> None:
         _write(overlay, "w", lambda _: operations)
 
 
-def append_to(
-    path: Path, operations: Any, *, lock_timeout: float = 2.0
-) -> None:
+def append_to(path: Path, operations: Any, *, lock_timeout: float = 2.0) -> None:
     """Add to a dataset whole or not at all.
 
     Parameters

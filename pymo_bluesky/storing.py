@@ -28,8 +28,8 @@ from .columns import ColumnPlan, Encoded, fill_of
 from .errors import Problem
 from .layouts.placing import place_column, place_group
 from .layouts.table import Layout, Role
-from .navigation import Navigation
 from .operations import Append, MakeArray, Operation, WriteSlab
+from .points import Navigation
 from .survey import RunSurvey, StreamSurvey
 from .values import to_json
 
@@ -194,9 +194,7 @@ class DocumentStore:
             "format": _FORMAT,
             "run": self.run.uid,
             "streams": [self._described(stored) for stored in self._streams],
-            "problems": [
-                [p.loc, p.severity, p.kind, p.message] for p in self.problems
-            ],
+            "problems": [[p.loc, p.severity, p.kind, p.message] for p in self.problems],
         }
 
     def _described(self, stored: _Stored) -> dict[str, Any]:

@@ -341,7 +341,8 @@ def _data_fields(
         "origin": channel.origin,
         "nav_indexes": tuple(range(len(branch.shape))),
         "timestamp": branch.started,
-        "dimension": channel.dimension.removeprefix("Data") if short
+        "dimension": channel.dimension.removeprefix("Data")
+        if short
         else channel.dimension,
         "scan_type": scan_type[:1].lower() + scan_type[1:],
         "scan_subtype": str(scan.get("scan_sub_type", "")),
