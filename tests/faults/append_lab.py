@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import itertools
 import json
 import os
 import shutil
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -128,13 +130,13 @@ def forked(work: Callable[[int], object], *, finalize: bool = False) -> tuple[in
 
 def under_fault(
     act: Callable[[], None], settings: dict[str, int]
-) -> Callable[[int], object]:
+) -> Callable[[int], dict]:
     """Run `act` with the shim set; report its outcome and the calls counted.
 
     The shim stays on: what HDF5 writes at interpreter exit is to fail as well.
     """
 
-    def work(report: int) -> object:
+    def work(report: int) -> dict:
         variables = shim_variables()
         for name, value in {**settings, "shim_skip_fd": report}.items():
             variables[name].value = value
@@ -157,9 +159,7 @@ def faults(
 
     Ends when the fault lies beyond the last call.
     """
-    n = 0
-    while True:
-        n += 1
+    for n in itertools.count(1):
         here = folder / "trial"
         here.mkdir()
         dataset = prepare(here)
@@ -210,6 +210,23 @@ def append_task(folder: Path, how: dict[str, int]) -> None:
     seed, wanted = make_seed(folder)
     for dataset, result in faults(append_fourth, copied(seed), folder, **how):
         tell(result | judged(dataset, wanted))
+
+
+def once_task(folder: Path, how: dict[str, int]) -> None:
+    """Append once, and say what warnings that gave."""
+    seed, wanted = make_seed(folder)
+    dataset = copied(seed)(folder)
+
+    def warned(report: int) -> object:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            result = under_fault(lambda: append_fourth(dataset), how)(report)
+        return {**result, "warnings": [str(w.message) for w in caught]}
+
+    _, said = forked(warned)
+    for path in (seed, folder / "full.h5"):
+        path.unlink()
+    tell(json.loads(said) | judged(dataset, wanted))
 
 
 def roll_back_task(folder: Path, how: dict[str, int]) -> None:
@@ -293,7 +310,12 @@ def tell(result: dict) -> None:
     sys.stdout.flush()
 
 
-TASKS = {"append": append_task, "roll_back": roll_back_task, "create": create_task}
+TASKS = {
+    "append": append_task,
+    "once": once_task,
+    "roll_back": roll_back_task,
+    "create": create_task,
+}
 
 if __name__ == "__main__":
     TASKS[sys.argv[1]](Path(sys.argv[2]), json.loads(sys.argv[3]))
