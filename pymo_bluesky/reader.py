@@ -10,7 +10,7 @@ from typing import Any
 from .errors import FormatError, NotFoundError
 from .layouts import LAYOUTS, Layout, Role
 from .replaying import replay_stored, stored_index
-from .store import Node, Tree, open_tree
+from .nodes import Node, Tree, open_tree
 
 __all__ = ["replay"]
 

@@ -1,15 +1,13 @@
-"""The only module that knows h5py: operations into a file, nodes out of one.
+"""The writing half of the store: operations into an HDF5 file, whole or not at all.
 
-Knows nothing of layouts or documents.
+Knows nothing of layouts or documents. `nodes` is the reading half; only these two know
+h5py.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -17,7 +15,7 @@ import h5py
 import numpy as np
 
 from .append import appending, creating
-from .errors import FormatError, NotFoundError
+from .nodes import Tree, open_tree
 from .operations import (
     Append,
     MakeArray,
@@ -27,7 +25,7 @@ from .operations import (
     WriteSlab,
 )
 
-__all__ = ["Node", "Tree", "append_to", "create", "open_tree"]
+__all__ = ["append_to", "create", "open_tree"]
 
 # PyTables and HDF5 1.10 read it, and PyMoDAQ's SWMR saver can append to it.
 _LIBVER = ("v110", "v110")
@@ -179,135 +177,3 @@ def _as_stored(value: Any) -> tuple[Any, None, Any]:
         dtype = h5py.string_dtype("utf-8", max(1, len(data)))
         return np.array(data, dtype=dtype), None, dtype
     return value, None, None
-
-
-# ----------------------------------------------------------------------------- reading
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A group or an array of a file; its values are read when they are asked for.
-
-    Attributes
-    ----------
-    path, name
-        Where it is.
-    is_array
-        Whether it holds values.
-    """
-
-    _object: Any
-
-    @property
-    def path(self) -> str:
-        """Where it is in the file."""
-        return str(self._object.name)
-
-    @property
-    def name(self) -> str:
-        """Last part of its path."""
-        return self.path.rpartition("/")[2]
-
-    @property
-    def is_array(self) -> bool:
-        """Whether it holds values."""
-        return isinstance(self._object, h5py.Dataset)
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """Its attributes, as they are stored; the unreadable ones left out."""
-        return {name: _attribute(self._object, name) for name in self._object.attrs}
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of an array."""
-        return tuple(self._object.shape or ())
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of an array."""
-        return self._object.dtype
-
-    def __getitem__(self, key: Any) -> Any:
-        """Part of an array."""
-        return self._object[key]
-
-    def children(self) -> Iterator[Node]:
-        """The nodes below a group, in the order of their names.
-
-        Only what the group itself holds: soft and external links are not followed.
-        """
-        if self.is_array:
-            return
-        for name in sorted(self._object):
-            link = self._object.get(name, getlink=True)
-            if isinstance(link, h5py.HardLink):
-                yield Node(self._object[name])
-
-    def names(self) -> list[str]:
-        """Names of what a group holds, links included, unsorted."""
-        return list(self._object)
-
-    def get(self, path: str) -> Node | None:
-        """A node below, by its relative path; None when there is none."""
-        found = self._object.get(path)
-        return None if found is None else Node(found)
-
-
-def _attribute(node: Any, name: str) -> Any:
-    try:
-        value = node.attrs[name]
-    except (OSError, TypeError, ValueError, UnicodeDecodeError):
-        return None
-    return "" if isinstance(value, h5py.Empty) else value
-
-
-class Tree:
-    """An open file."""
-
-    def __init__(self, file: h5py.File) -> None:
-        self._file = file
-
-    @property
-    def root(self) -> Node:
-        """Its root."""
-        return Node(self._file["/"])
-
-    def node(self, path: str) -> Node:
-        """A node by its path.
-
-        Raises
-        ------
-        NotFoundError
-            When there is none.
-        """
-        found = self.root.get(path)
-        if found is None:
-            raise NotFoundError(f"{self._file.filename}: there is no {path}")
-        return found
-
-
-@contextlib.contextmanager
-def open_tree(path: str | os.PathLike[str]) -> Iterator[Tree]:
-    """Open a file for reading.
-
-    Raises
-    ------
-    NotFoundError
-        When there is no such file.
-    FormatError
-        When it is not HDF5, or damaged.
-    """
-    real = Path(path)
-    if not real.is_file():
-        raise NotFoundError(f"there is no file {real}")
-    try:
-        file = h5py.File(real, "r")
-    except OSError as error:
-        raise FormatError(
-            f"{real} cannot be opened as HDF5: {error}. A PyMoDAQ dataset was "
-            "expected; if a program died while it wrote this file, try "
-            "`pymo-bluesky recover` on its folder"
-        ) from error
-    with file:
-        yield Tree(file)
