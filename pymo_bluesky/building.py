@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import os
-import pickle
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,11 @@ import numpy as np
 from . import store
 from ._version import VERSION
 from .errors import AppendError, DatasetBusyError, FormatError, Problem, WriteError
+from .journal import Journal
 from .layouts import LAYOUTS, Layout, Role
 from .layouts.placing import place_dataset
 from .operations import Append, Operation, SetAttributes
-from .recording import Recording
+from .recording import Recording, Source
 
 __all__ = [
     "LOG",
@@ -39,6 +41,7 @@ LOG = "log"
 """Name of a journal record that is a line for the dataset's log, not a document."""
 
 Document = tuple[str, Mapping[str, Any]]
+_SHORT_RUN = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,8 @@ def scan_of_run(path: Path, layout: Layout, uid: str) -> str | None:
 def add_scan(
     path: Path,
     layout: Layout,
-    source: Callable[[], Iterable[Document]],
+    journal: Journal,
+    extra: Sequence[Document] = (),
     *,
     lock_timeout: float = 2.0,
 ) -> Built:
@@ -160,9 +164,10 @@ def add_scan(
     ----------
     path, layout
         The dataset.
-    source
-        Gives the documents and log lines of the run, as a `Journal` does; called more
-        than once.
+    journal
+        Of the run.
+    extra
+        Documents that come behind those of the journal.
     lock_timeout
         How long to wait while another program has the dataset open, in seconds.
 
@@ -173,7 +178,10 @@ def add_scan(
     AppendError
         When it cannot be written; the dataset is as it was.
     """
-    recording = Recording(lambda: documents_of(source()), layout)
+    source, outline = _sources(journal, extra)
+    recording = Recording(
+        lambda: documents_of(source()), layout, lambda: documents_of(outline())
+    )
     names: list[str] = []
 
     def operations(tree: store.Tree) -> Iterator[Operation]:
@@ -181,10 +189,21 @@ def add_scan(
         names.append(layout.row(Role.SCAN).named(number))
         yield from _protect(tree, layout)
         yield from recording.operations(raw_path(layout), number)
-        yield from _log_lines(source(), layout)
+        yield from _log_lines(outline(), layout)
 
     store.append_to(path, operations, lock_timeout=lock_timeout)
     return Built(path, names[0], tuple(recording.problems))
+
+
+def _sources(journal: Journal, extra: Sequence[Document]) -> tuple[Source, Source]:
+    """Where documents come from, whole and in outline; a short run is read once."""
+    if journal.size <= _SHORT_RUN:
+        documents = [*journal, *extra]
+        return (lambda: documents), (lambda: documents)
+    return (
+        lambda: itertools.chain(journal, extra),
+        lambda: itertools.chain(journal.outline(), extra),
+    )
 
 
 def _next_number(tree: store.Tree, layout: Layout) -> int:
@@ -210,7 +229,13 @@ def _log_lines(source: Iterable[Document], layout: Layout) -> Iterator[Operation
         if name == LOG:
             when = local_time(line.get("time")).strftime("%Y/%m/%d %H:%M:%S")
             text = f"{when}: {line.get('message', '')}"
-            yield Append(path, np.frombuffer(pickle.dumps(text, 3), np.uint8))
+            yield Append(path, np.frombuffer(_pickled(text), np.uint8))
+
+
+def _pickled(text: str) -> bytes:
+    """A text as PyMoDAQ's logger pickles it: protocol 3, one opcode, nothing to run."""
+    data = text.encode("utf-8", "surrogatepass")
+    return b"\x80\x03X" + struct.pack("<I", len(data)) + data + b"."
 
 
 def claim(

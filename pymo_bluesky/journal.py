@@ -12,14 +12,13 @@ The first record is ``["journal", {...}]``: what the journal is for.
 from __future__ import annotations
 
 import fcntl
-import mmap
 import os
 import struct
 import threading
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from .errors import JournalError, WriteError
 from .values import pack, unpack
@@ -32,6 +31,7 @@ _HEAD = struct.Struct("<IIQ")
 _LENGTH = struct.Struct("<Q")
 _IOV_MAX = 1000
 _MAX_BLOBS = 1_000_000
+_WINDOW = 2**18
 
 
 class JournalWriter:
@@ -161,8 +161,7 @@ class Journal:
     """Reads a journal, while it is written or after.
 
     Iterating gives ``(name, document)`` in the order of writing, any number of times,
-    up to the last whole record. Large arrays are read-only views of the file: reading
-    a journal of any length takes little memory.
+    up to the last whole record, in little memory whatever its length.
 
     Parameters
     ----------
@@ -180,35 +179,48 @@ class Journal:
         self.path = path
         self.torn = 0
         with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
             if file.read(len(_MAGIC)) != _MAGIC:
                 raise JournalError(
                     f"{path} is not a journal of this package: it does not begin with "
                     f"{_MAGIC.decode()}. Nothing was changed"
                 )
-            self._map = mmap.mmap(file.fileno(), size, prot=mmap.PROT_READ)
-        first = next(self._records(), None)
+        first = next(self._records(whole=True), None)
         if first is None or first[0] != "journal":
             raise JournalError(
                 f"{path} ends before its first document; no event was acknowledged"
             )
         self.about: dict[str, Any] = first[1]
 
+    @property
+    def size(self) -> int:
+        """Of the file, in bytes."""
+        return self.path.stat().st_size
+
     def __iter__(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        records = self._records()
+        records = self._records(whole=True)
         next(records, None)
         return records
 
-    def _records(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        view = memoryview(self._map)
-        at, end = len(_MAGIC), len(view)
-        while at < end:
-            record = _read_record(view, at)
-            if record is None:
-                self.torn = end - at
-                return
-            name, doc, at = record
-            yield name, doc
+    def outline(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The same without reading large arrays.
+
+        In their place stand arrays of the same dtype and shape, all 0.
+        """
+        records = self._records(whole=False)
+        next(records, None)
+        return records
+
+    def _records(self, *, whole: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+        with self.path.open("rb", buffering=_WINDOW) as file:
+            end = os.fstat(file.fileno()).st_size
+            at = file.seek(len(_MAGIC))
+            while at < end:
+                record = _read_record(file, end, whole=whole)
+                if record is None:
+                    self.torn = end - at
+                    return
+                yield record
+                at = file.tell()
 
     @staticmethod
     def is_alive(path: Path) -> bool:
@@ -221,27 +233,31 @@ class Journal:
             return False
 
 
-def _read_record(view: memoryview, at: int) -> tuple[str, dict[str, Any], int] | None:
-    """The record at an offset and the offset behind it; None when it is not whole."""
-    end = len(view)
-    if at + _HEAD.size > end:
+def _read_record(
+    file: BinaryIO, end: int, *, whole: bool
+) -> tuple[str, dict[str, Any]] | None:
+    """The next record; None when it is not whole."""
+    head = file.read(_HEAD.size)
+    if len(head) < _HEAD.size:
         return None
-    check, n_blobs, n_body = _HEAD.unpack_from(view, at)
-    body_at = at + _HEAD.size + n_blobs * _LENGTH.size
-    blob_at = body_at + n_body
-    if n_blobs > _MAX_BLOBS or blob_at > end:
+    check, n_blobs, n_body = _HEAD.unpack(head)
+    if n_blobs > _MAX_BLOBS or file.tell() + n_blobs * _LENGTH.size + n_body > end:
         return None
-    lengths = view[at + _HEAD.size : body_at]
-    body = view[body_at:blob_at]
+    lengths = file.read(n_blobs * _LENGTH.size)
+    sizes = [size for (size,) in _LENGTH.iter_unpack(lengths)]
+    body = file.read(n_body)
+    if file.tell() + sum(sizes) > end:
+        return None
+    if not whole and n_blobs:
+        # Their checksum is not looked at: who writes the values reads them whole.
+        file.seek(sum(sizes), os.SEEK_CUR)
+        name, doc = unpack(body, None)
+        return name, doc
+    blobs = [file.read(size) for size in sizes]
     actual = zlib.crc32(body, zlib.crc32(lengths))
-    blobs: list[memoryview] = []
-    for (length,) in _LENGTH.iter_unpack(lengths):
-        if blob_at + length > end:
-            return None
-        blobs.append(view[blob_at : blob_at + length])
-        actual = zlib.crc32(blobs[-1], actual)
-        blob_at += length
+    for blob in blobs:
+        actual = zlib.crc32(blob, actual)
     if actual != check:
         return None
     name, doc = unpack(body, blobs)
-    return name, doc, blob_at
+    return name, doc

@@ -9,8 +9,8 @@ from typing import Any
 
 from .errors import FormatError, NotFoundError
 from .layouts import LAYOUTS, Layout, Role
-from .replaying import replay_stored, stored_index
 from .nodes import Node, Tree, open_tree
+from .replaying import replay_stored, stored_index
 
 __all__ = ["replay"]
 

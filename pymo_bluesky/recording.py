@@ -86,9 +86,11 @@ class Recording:
     Parameters
     ----------
     source
-        Gives the documents of the run, its start first; called twice.
+        Gives the documents of the run, its start first; called once or twice.
     layout
         Where things go.
+    outline
+        Gives the same documents, but only dtype and shape of large arrays count.
 
     Examples
     --------
@@ -101,12 +103,13 @@ class Recording:
 
     source: Source
     layout: Layout
+    outline: Source | None = None
     run: RunSurvey = field(init=False)
     problems: list[Problem] = field(default_factory=list[Problem])
     _streams: list[_Stream] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.run = survey_run(self.source())
+        self.run = survey_run((self.outline or self.source)())
         self._streams = [self._plan(s, n) for n, s in enumerate(self.run.streams)]
 
     def _plan(self, survey: StreamSurvey, number: int) -> _Stream:

@@ -1,9 +1,9 @@
-"""Journals that a crash left, to scans: the same way in as for a run that ended well."""
+"""Journals that a crash left, to scans: the same way in as for a run that ends well."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,7 @@ def _rebuilt(journal: Journal) -> Recovered:
     scan, done = scan_of_run(dataset, layout, run), "was in"
     if scan is None:
         extra = [] if seen.stopped else [("stop", _stop(run, seen))]
-        built = add_scan(dataset, layout, lambda: _chained(journal, extra))
+        built = add_scan(dataset, layout, journal, extra)
         scan, done = built.scan, "is now in"
     journal.path.unlink()
     how = "" if seen.stopped else "; it had no stop document, one was added"
@@ -131,13 +131,6 @@ def _rebuilt(journal: Journal) -> Recovered:
         journal.torn,
         f"run {run}, {seen.events} events, {done} {dataset.name} as {scan}{how}",
     )
-
-
-def _chained(
-    journal: Journal, extra: list[tuple[str, dict[str, Any]]]
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    yield from journal
-    yield from extra
 
 
 class _Seen:

@@ -6,6 +6,7 @@ h5py.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -165,15 +166,35 @@ def _chunks(operation: MakeArray) -> tuple[int, ...]:
 
 def _set_attributes(node: Any, attributes: Mapping[str, Any]) -> None:
     for name, value in attributes.items():
-        node.attrs.create(name, *_as_stored(value))
-
-
-def _as_stored(value: Any) -> tuple[Any, None, Any]:
-    """Text as PyTables and PyMoDAQ read it: of fixed length, but no length is lost."""
-    if isinstance(value, str):
+        if not isinstance(value, str):
+            node.attrs[name] = value
+            continue
         data = value.encode("utf-8", "surrogateescape")
         if len(data) > _LONGEST_ATTRIBUTE or b"\0" in data:
-            return value, None, h5py.string_dtype()
-        dtype = h5py.string_dtype("utf-8", max(1, len(data)))
-        return np.array(data, dtype=dtype), None, dtype
-    return value, None, None
+            # PyTables reads it too, and no length is lost (PyMoDAQ/PyMoDAQ#654).
+            node.attrs.create(name, value, dtype=h5py.string_dtype())
+        else:
+            _set_text(node, name, data)
+
+
+def _set_text(node: Any, name: str, data: bytes) -> None:
+    """Text of fixed length, as PyTables writes it.
+
+    By the low-level calls: attributes are most of what a short scan costs.
+    """
+    key = name.encode()
+    if h5py.h5a.exists(node.id, key):
+        h5py.h5a.delete(node.id, key)
+    kind = _text_type(max(1, len(data)))
+    space = h5py.h5s.create(h5py.h5s.SCALAR)
+    attribute = h5py.h5a.create(node.id, key, kind, space)
+    attribute.write(np.array(data, f"S{max(1, len(data))}"), mtype=kind)
+
+
+@functools.lru_cache(maxsize=512)
+def _text_type(size: int) -> Any:
+    kind = h5py.h5t.C_S1.copy()
+    kind.set_size(size)
+    kind.set_cset(h5py.h5t.CSET_UTF8)
+    kind.set_strpad(h5py.h5t.STR_NULLPAD)
+    return kind

@@ -57,8 +57,7 @@ def _tuples(descr: Any) -> Any:
     items = cast(list[Any], descr)
     fields = [cast(list[Any], f) for f in items]
     return [
-        tuple([_field_name(f[0]), _tuples(f[1]), *(tuple(s) for s in f[2:])])
-        for f in fields
+        (_field_name(f[0]), _tuples(f[1]), *(tuple(s) for s in f[2:])) for f in fields
     ]
 
 
@@ -83,6 +82,8 @@ def _objects_apart(a: np.ndarray) -> Any:
 
 def _objects_together(parts: Any) -> np.ndarray:
     kind, shape, items = parts
+    if math.prod(shape) != len(items):
+        raise ValueError(f"{len(items)} items do not fill the shape {shape}")
     dtype: Any = np.dtypes.StringDType() if kind == "T" else object
     a = np.empty(math.prod(shape), dtype=dtype)
     for i, item in enumerate(items):
@@ -350,7 +351,7 @@ def _blob(a: np.ndarray, blobs: list[memoryview]) -> msgpack.ExtType:
     return msgpack.ExtType(_BLOB, cast(bytes, msgpack.packb(head)))
 
 
-def unpack(data: bytes | memoryview, blobs: Sequence[Any] = ()) -> Any:
+def unpack(data: bytes | memoryview, blobs: Sequence[Any] | None = ()) -> Any:
     """Read back what `pack` wrote.
 
     Parameters
@@ -359,7 +360,8 @@ def unpack(data: bytes | memoryview, blobs: Sequence[Any] = ()) -> Any:
         What `pack` returned.
     blobs
         The bytes of its blobs, as read from the journal. Arrays made of them are
-        views, not copies, and read-only where the blobs are.
+        views, not copies, and read-only where the blobs are. None: in their place
+        stand arrays of the same dtype and shape, all 0, that take no memory.
 
     Raises
     ------
@@ -370,7 +372,10 @@ def unpack(data: bytes | memoryview, blobs: Sequence[Any] = ()) -> Any:
     def ext(code: int, payload: bytes) -> Any:
         if code == _BLOB:
             descr, shape, i = msgpack.unpackb(payload)
-            return np.frombuffer(blobs[i], dtype=dtype_of(descr)).reshape(shape)
+            dtype = dtype_of(descr)
+            if blobs is None:
+                return np.broadcast_to(np.zeros((), dtype), shape)
+            return np.frombuffer(blobs[i], dtype=dtype).reshape(shape)
         return _BY_CODE[code].together(unpack(payload, blobs))
 
     try:

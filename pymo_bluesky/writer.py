@@ -287,10 +287,7 @@ class PymodaqWriter:
     def _add(self, run: _Run, journal: Journal) -> Built:
         try:
             return add_scan(
-                run.dataset,
-                self.layout,
-                lambda: journal,
-                lock_timeout=self.lock_timeout,
+                run.dataset, self.layout, journal, lock_timeout=self.lock_timeout
             )
         except DatasetBusyError as error:
             log.warning("%s The scan goes to a new dataset.", error)
@@ -306,7 +303,7 @@ class PymodaqWriter:
         dataset = self._dataset or self._claim(start)
         self._dataset = dataset
         return add_scan(
-            dataset, self.layout, lambda: journal, lock_timeout=self.lock_timeout
+            dataset, self.layout, journal, lock_timeout=self.lock_timeout
         )
 
     def flush(self) -> None:
