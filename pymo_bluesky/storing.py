@@ -135,7 +135,8 @@ class DocumentStore:
         order = self.run.sorter.order.as_array()
         if order.size:
             yield self._column(self.path, "Order", order.shape, order.dtype, order)
-        for name in ("Loose", "Kept"):
+        plans = [plan for stored in self._streams for plan in stored.plans.values()]
+        for name in ("Loose", "Kept") if any(p.keeps for p in plans) else ("Loose",):
             yield self._column(self.path, name, (0,), np.dtype(np.uint8), packed=True)
             self._lines[name] = bytearray()
         for number, stored in enumerate(self._streams):
@@ -299,7 +300,7 @@ class DocumentStore:
 
     def rest(self) -> Iterator[Operation]:
         """What was not yet written."""
-        for name in ("Loose", "Kept"):
+        for name in list(self._lines):
             yield from self._write_lines(name)
 
 
