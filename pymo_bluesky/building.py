@@ -22,7 +22,8 @@ from .journal import Journal
 from .layouts import LAYOUTS, Layout, Role
 from .layouts.placing import place_dataset
 from .operations import Append, Operation, SetAttributes
-from .recording import Recording, Source
+from .recording import Recording, Source, dataset_attributes
+from .settings import plain_settings
 
 __all__ = [
     "LOG",
@@ -61,7 +62,7 @@ class Built:
     problems: tuple[Problem, ...]
 
 
-def make_dataset(path: Path, layout: Layout, time: Any = None) -> None:
+def make_dataset(path: Path, layout: Layout, start: Mapping[str, Any]) -> None:
     """Make a dataset without scans, which PyMoDAQ opens.
 
     Parameters
@@ -70,26 +71,30 @@ def make_dataset(path: Path, layout: Layout, time: Any = None) -> None:
         Of the dataset.
     layout
         Its layout.
-    time
-        When it begins, seconds since 1970; now by default.
+    start
+        Start document of its first run: when it begins, author, sample, description.
 
     Raises
     ------
     AppendError
         When a file of that name is there already, or the folder cannot be written.
     """
-    store.create(path, _empty(path, layout, time))
+    store.create(path, _empty(path, layout, start))
 
 
-def _empty(path: Path, layout: Layout, time: Any) -> Iterator[Operation]:
-    now = local_time(time)
+def _empty(
+    path: Path, layout: Layout, start: Mapping[str, Any]
+) -> Iterator[Operation]:
+    began = local_time(start.get("time"))
     about = {
         "file": path.name,
-        "date": now.date().isoformat(),
-        "time": now.time().isoformat(),
+        "date": began.date().isoformat(),
+        "time": began.time().isoformat(),
         "written_by": VERSION,
     }
-    return place_dataset(layout, about, {"date_time": now.isoformat(" ", "seconds")})
+    info = dataset_attributes(start)
+    settings = plain_settings("Dataset", {"dataset_info": info}, layout.dialect)
+    return place_dataset(layout, about, {**info, "settings": settings})
 
 
 def local_time(time: Any) -> datetime.datetime:

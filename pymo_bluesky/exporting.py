@@ -73,7 +73,7 @@ def export(
     work = Path(tempfile.mkdtemp(prefix=".export-", dir=final.parent))
     try:
         draft = work / final.name
-        make_dataset(draft, layout, first[1].get("time"))
+        make_dataset(draft, layout, first[1])
         with PymodaqWriter(work, append_to=draft, renew="never", **options) as writer:
             writer(*first)
             for name, doc in stream:

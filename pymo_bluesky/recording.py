@@ -13,7 +13,7 @@ import datetime
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -31,7 +31,7 @@ from .settings import plain_settings
 from .storing import DocumentStore
 from .survey import RunSurvey, StreamSurvey, dimension_stream, survey_run
 
-__all__ = ["Recording", "Source"]
+__all__ = ["Recording", "Source", "dataset_attributes"]
 
 Source = Callable[[], Iterable[Document]]
 _HELD_BYTES = 2**20
@@ -192,12 +192,10 @@ class Recording:
         trunk = next((s for s in self._streams if self._is_trunk(s.survey)), None)
         visited = np.count_nonzero(trunk.navigation.visited()) if trunk else 0
         return {
-            "author": _text(start, "author", "operator", "user", "login_id"),
-            "date_time": _date(start.get("time")),
+            **dataset_attributes(start),
             "scan_type": kind,
             "scan_sub_type": sub_kind,
             "scan_name": _text(start, "scan_name") or name,
-            "description": _text(start, "description", "purpose"),
             "scan_done": bool(stop and stop.get("exit_status") == "success"),
             "uid": self.run.uid,
             "plan_name": _text(start, "plan_name"),
@@ -282,6 +280,17 @@ class Recording:
         stream.row = rows.stop
 
 
+def dataset_attributes(start: Mapping[str, Any]) -> dict[str, str]:
+    """Who measured what and when, as PyMoDAQ asks for it at a dataset and a scan."""
+    return {
+        "author": _text(start, "author", "operator", "user", "login_id"),
+        "date_time": _date(start.get("time")),
+        "sample": _text(start, "sample", "sample_name"),
+        "experiment_type": _text(start, "experiment_type", "purpose"),
+        "description": _text(start, "description", "comment"),
+    }
+
+
 def _or_absent(values: Any, rows: int) -> Any:
     return [ABSENT] * rows if values is None else values
 
@@ -290,7 +299,9 @@ def _text(start: Mapping[str, Any], *names: str) -> str:
     """The first of some members that says something, as text."""
     for name in names:
         value = start.get(name)
-        if value not in (None, ""):
+        if isinstance(value, Mapping):
+            value = cast(Mapping[str, Any], value).get("name")
+        if isinstance(value, (str, int, float)) and value != "":
             return str(value)
     return ""
 

@@ -103,7 +103,7 @@ def _rebuilt(journal: Journal) -> Recovered:
     seen = _Seen()
     for name, doc in journal:
         seen.note(name, doc)
-    if not seen.started:
+    if not seen.start:
         journal.path.unlink()
         return Recovered(
             journal.path, run, message="it held no start document; removed"
@@ -113,7 +113,7 @@ def _rebuilt(journal: Journal) -> Recovered:
     if dataset.exists():
         layout = layout_of(dataset)
     else:
-        make_dataset(dataset, layout, seen.last)
+        make_dataset(dataset, layout, seen.start)
     scan, done = scan_of_run(dataset, layout, run), "was in"
     if scan is None:
         extra = [] if seen.stopped else [("stop", _stop(run, seen))]
@@ -137,7 +137,8 @@ class _Seen:
     """What a journal holds, counted."""
 
     def __init__(self) -> None:
-        self.started = self.stopped = False
+        self.stopped = False
+        self.start: Mapping[str, Any] = {}
         self.events = 0
         self.last = 0.0
         self.streams: dict[str, int] = {}
@@ -148,7 +149,7 @@ class _Seen:
         if isinstance(when, (int, float)):
             self.last = max(self.last, float(when))
         if name == "start":
-            self.started = True
+            self.start = doc
         elif name == "stop":
             self.stopped = True
         elif name == "descriptor":

@@ -248,7 +248,7 @@ class PymodaqWriter:
         began = start.get("time")
         name = dataset_name(self._template, start, _times(began))
         folder = self.directory / name.parent
-        path = claim(folder, name.name, lambda p: make_dataset(p, self.layout, began))
+        path = claim(folder, name.name, lambda p: make_dataset(p, self.layout, start))
         left = [p.name for p in folder.glob(f"*{SUFFIX}") if not Journal.is_alive(p)]
         if left:
             log.warning(

@@ -129,6 +129,8 @@ PYMODAQ3 = Layout(
                 **_DESCRIBED,
                 "author": "author",
                 "date_time": "date_time",
+                "sample": "sample",
+                "experiment_type": "experiment_type",
                 "scan_type": "scan_type",
                 "scan_sub_type": "scan_sub_type",
                 "scan_name": "scan_name",
