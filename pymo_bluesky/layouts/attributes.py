@@ -28,7 +28,7 @@ _MAX_TEXT = 64 * 2**20
 
 
 def encode(name: str, value: Any) -> Any:
-    """A value as PyMoDAQ stores it under an attribute name.
+    r"""A value as PyMoDAQ stores it under an attribute name.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def encode(name: str, value: Any) -> Any:
     Examples
     --------
     >>> encode("units", "mm")
-    '{"module": "builtins", "type": "str", "data": "\\'mm\\'"}'
+    '{"module": "builtins", "type": "str", "data": "\'mm\'"}'
     >>> encode("CLASS", "GROUP")
     'GROUP'
     """
@@ -85,7 +85,10 @@ def decode(stored: Any) -> Any:
     'GROUP'
     """
     if isinstance(stored, (bytes, np.bytes_)):
-        stored = bytes(stored).decode("utf-8", "replace")
+        try:
+            stored = bytes(stored).decode("utf-8")
+        except UnicodeDecodeError:
+            return bytes(stored)  # a picture, stored as it is up to 2.0.0
     if isinstance(stored, np.str_):
         stored = str(stored)
     if isinstance(stored, np.generic):

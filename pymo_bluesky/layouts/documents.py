@@ -1,4 +1,4 @@
-"""Rows that every layout shares: our own documents, which PyMoDAQ walks over unharmed.
+"""What every layout shares; above all our own documents, which PyMoDAQ walks over.
 
 Plain numeric columns and JSON as uint8: what PyTables' "save as" copies and no
 PyMoDAQ evaluates (measured; see the decision on the document store).
@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from .table import Kind, Role, Row
 
-__all__ = ["DOCUMENT_ROWS"]
+__all__ = ["DIMENSIONS", "DOCUMENT_ROWS"]
+
+DIMENSIONS = ("Data0D", "Data1D", "Data2D", "DataND")
+"""Groups of the channels of a module, by the dimension of what one point gives."""
 
 _SHAPED = {
     "TITLE": "title",

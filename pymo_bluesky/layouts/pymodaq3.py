@@ -1,11 +1,12 @@
-"""PyMoDAQ 2.0.1 to 3.x: ``Raw_datas``, JSON attributes. The layout of the table
-"Hierarchy for a hdf5 scan file" in PyMoDAQ's documentation, with the attributes that
+"""PyMoDAQ 2.0.1 to 3.x: ``Raw_datas``, JSON attributes; knows no files, no documents.
+
+The layout of the table "Hierarchy for a hdf5 scan file" in PyMoDAQ's documentation, with the attributes that
 the real PyMoDAQ 3.6.13 needs to read it.
 """
 
 from __future__ import annotations
 
-from .documents import DOCUMENT_ROWS
+from .documents import DIMENSIONS, DOCUMENT_ROWS
 from .table import Kind, Layout, Role, Row
 
 __all__ = ["PYMODAQ3"]
@@ -45,6 +46,76 @@ _DATA = {
 }
 _AXIS = {**_ARRAY, "label": "label", "units": "units"}
 _NAV = {**_AXIS, "nav_index": "index", "spread_order": "spread_order"}
+
+_SCAN = {
+    **_DESCRIBED,
+    "author": "author",
+    "date_time": "date_time",
+    "sample": "sample",
+    "experiment_type": "experiment_type",
+    "scan_type": "scan_type",
+    "scan_sub_type": "scan_sub_type",
+    "scan_name": "scan_name",
+    "description": "description",
+    "scan_done": "scan_done",
+    "run_uid": "uid",
+    "plan_name": "plan_name",
+    "exit_status": "exit_status",
+    "reason": "reason",
+    # 3.x leaves zeros where nothing was measured, so the count must tell.
+    "points_visited": "points_visited",
+}
+
+_NAV_KINDS = (Kind.ARRAY, Kind.GROWING)
+_READ_ONLY = (
+    Row(
+        role=Role.SCAN,
+        parents=(Role.ROOT,),  # a node that PyMoDAQ 3.5.7 and later exported
+        name="Scan{n:03d}",
+        const={"type": "scan"},
+        fields=_SCAN,
+        written=False,
+    ),
+    Row(
+        role=Role.LIVE,
+        parents=(Role.SCAN,),
+        name="{any}",
+        words=("Live_scan_1D", "Live_scan_2D"),
+        fields={**_DESCRIBED, "pixmap1D": "picture", "pixmap2D": "picture"},
+        written=False,
+    ),
+    Row(
+        role=Role.NAV_AXIS,
+        parents=(Role.SCAN,),
+        name="Scan_curvilinear_axis",
+        kinds=_NAV_KINDS,
+        const={"type": "navigation_axis"},
+        fields=_NAV,
+        written=False,
+    ),
+    # Continuous saves: beside the detector up to 2.1.1, in a scan of their own since.
+    # The data logger puts it below each detector.
+    Row(
+        role=Role.NAV_TIME,
+        parents=(Role.SCAN, Role.RAW),
+        name="Detector_x_axis",
+        aliases=("Scan_x_axis",),
+        kinds=_NAV_KINDS,
+        const={"type": "navigation_axis"},
+        fields=_NAV,
+        written=False,
+    ),
+    Row(
+        role=Role.NAV_TIME,
+        parents=(Role.DETECTOR,),
+        name="Logger_time_axis",
+        aliases=("Logger_x_axis",),
+        kinds=_NAV_KINDS,
+        const={"type": "navigation_axis"},
+        fields=_NAV,
+        written=False,
+    ),
+)
 
 PYMODAQ3 = Layout(
     name="pymodaq3",
@@ -125,24 +196,7 @@ PYMODAQ3 = Layout(
             parents=(Role.RAW,),
             name="Scan{n:03d}",
             const={"type": "scan"},
-            fields={
-                **_DESCRIBED,
-                "author": "author",
-                "date_time": "date_time",
-                "sample": "sample",
-                "experiment_type": "experiment_type",
-                "scan_type": "scan_type",
-                "scan_sub_type": "scan_sub_type",
-                "scan_name": "scan_name",
-                "description": "description",
-                "scan_done": "scan_done",
-                "run_uid": "uid",
-                "plan_name": "plan_name",
-                "exit_status": "exit_status",
-                "reason": "reason",
-                # 3.x leaves zeros where nothing was measured, so the count must tell.
-                "points_visited": "points_visited",
-            },
+            fields=_SCAN,
             default=_GROUP,
         ),
         Row(
@@ -208,6 +262,7 @@ PYMODAQ3 = Layout(
             role=Role.DIMENSION,
             parents=_MODULES,
             name="{any}",
+            words=DIMENSIONS,
             const={"type": ""},
             fields={"TITLE": "title", "VERSION": "version"},
             default=_GROUP,
@@ -267,5 +322,6 @@ PYMODAQ3 = Layout(
             default=_ARRAY_DEFAULT,
         ),
         *DOCUMENT_ROWS,
+        *_READ_ONLY,
     ),
 )

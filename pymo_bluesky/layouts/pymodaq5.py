@@ -1,13 +1,12 @@
-"""PyMoDAQ 4.x and 5.x: ``RawData``, NavAxes, JSON attributes. What a living PyMoDAQ
-opens.
+"""PyMoDAQ 4.x and 5.x: ``RawData``, JSON attributes; knows no files, no documents.
 
-Found in files that PyMoDAQ 4.4.11 and 5.3.8 wrote, and by leaving out one attribute
+What a living PyMoDAQ opens. Found in files that PyMoDAQ 4.4.11 and 5.3.8 wrote, and by leaving out one attribute
 after another until their loader failed.
 """
 
 from __future__ import annotations
 
-from .documents import DOCUMENT_ROWS
+from .documents import DIMENSIONS, DOCUMENT_ROWS
 from .table import Kind, Layout, Role, Row
 
 __all__ = ["PYMODAQ5"]
@@ -46,6 +45,68 @@ _AXIS = {
     "distribution": "distribution",
     "spread_order": "spread_order",
 }
+
+_SCAN = {
+    **_DESCRIBED,
+    "author": "author",
+    "date_time": "date_time",
+    "sample": "sample",
+    "experiment_type": "experiment_type",
+    "scan_type": "scan_type",
+    "scan_sub_type": "scan_sub_type",
+    "scan_name": "scan_name",
+    "description": "description",
+    "scan_done": "scan_done",
+    "run_uid": "uid",
+    "plan_name": "plan_name",
+    "exit_status": "exit_status",
+    "reason": "reason",
+    "points_visited": "points_visited",
+}
+
+# What PyMoDAQ's other modules and users' scripts write: its loader takes the nearest
+# NavAxes above the data, at whatever level (pymodaq-data 5.3.0).
+_READ_ONLY = (
+    Row(
+        role=Role.SCAN,
+        parents=(Role.ROOT,),
+        name="Scan{n:03d}",
+        const={"type": "scan"},
+        fields=_SCAN,
+        written=False,
+    ),
+    Row(
+        role=Role.SCAN,
+        parents=(Role.RAW, Role.ROOT),
+        name="Datalogger{n:03d}",
+        const={"type": "datalogger"},
+        fields=_SCAN,
+        written=False,
+    ),
+    Row(
+        role=Role.SCAN,
+        parents=(Role.RAW, Role.ROOT),
+        name="Optimizer{n:03d}",
+        const={"type": "optimizer"},
+        fields=_SCAN,
+        written=False,
+    ),
+    Row(
+        role=Role.ACTUATOR,
+        parents=(Role.RAW,),
+        name="Actuator{n:03d}",
+        const={"type": "actuator"},
+        fields=_DESCRIBED,
+        written=False,
+    ),
+    Row(
+        role=Role.NAV_GROUP,
+        parents=(Role.ACTUATOR, Role.RAW, Role.DIMENSION, Role.CHANNEL),
+        name="NavAxes",
+        fields={"TITLE": "title"},
+        written=False,
+    ),
+)
 
 PYMODAQ5 = Layout(
     name="pymodaq5",
@@ -115,23 +176,7 @@ PYMODAQ5 = Layout(
             parents=(Role.RAW,),
             name="Scan{n:03d}",
             const={"type": "scan"},
-            fields={
-                **_DESCRIBED,
-                "author": "author",
-                "date_time": "date_time",
-                "sample": "sample",
-                "experiment_type": "experiment_type",
-                "scan_type": "scan_type",
-                "scan_sub_type": "scan_sub_type",
-                "scan_name": "scan_name",
-                "description": "description",
-                "scan_done": "scan_done",
-                "run_uid": "uid",
-                "plan_name": "plan_name",
-                "exit_status": "exit_status",
-                "reason": "reason",
-                "points_visited": "points_visited",
-            },
+            fields=_SCAN,
             default={"title": "DAQScan"},
         ),
         Row(
@@ -183,6 +228,7 @@ PYMODAQ5 = Layout(
             role=Role.DIMENSION,
             parents=_MODULES,
             name="{any}",
+            words=DIMENSIONS,
             fields={"TITLE": "title"},
             default={"title": ""},
         ),
@@ -255,5 +301,6 @@ PYMODAQ5 = Layout(
             default={**_ARRAY_DEFAULT, "dimension": "Data1D"},
         ),
         *DOCUMENT_ROWS,
+        *_READ_ONLY,
     ),
 )

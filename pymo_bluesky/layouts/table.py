@@ -1,5 +1,6 @@
-"""What a layout is: a table of node rows, read left to right to write a tree and right
-to left to recognise one. Knows neither documents nor files.
+"""What a layout is: a table of node rows; knows neither documents nor files.
+
+Read left to right, it says where things are written; right to left, what a node is.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..errors import LayoutError
@@ -43,6 +45,8 @@ class Role(StrEnum):
     DOCUMENTS = "documents"
     EVENTS = "events of a stream"
     COLUMN = "column of documents"
+    LIVE = "copy of a live plot"
+    NAV_TIME = "time axis of a series"
 
 
 class Kind(StrEnum):
@@ -63,11 +67,22 @@ class Node(NamedTuple):
 
 
 class Recognised(NamedTuple):
-    """What a node was recognised as: its row, its number, and the fields it carries."""
+    """What a node was recognised as.
+
+    Attributes
+    ----------
+    row, number
+        Its row, and its number in it.
+    fields
+        What its attributes say, by the names of the fields.
+    others
+        Attributes that the row does not know, by their own names.
+    """
 
     row: Row
     number: int
     fields: dict[str, Any]
+    others: dict[str, Any]
 
 
 _TOKEN = re.compile(r"\{(n:0\dd|X|x|any)\}")
@@ -97,6 +112,10 @@ class Row:
         Fields that are written so where none is given.
     raw
         Attributes that are stored unwrapped.
+    words
+        What ``{any}`` can stand for, where it cannot stand for anything.
+    written
+        False for what is only read: other programs wrote it, this one does not.
     """
 
     role: Role
@@ -108,6 +127,8 @@ class Row:
     fields: Mapping[str, str] = field(default_factory=dict[str, str])
     default: Mapping[str, Any] = field(default_factory=dict[str, Any])
     raw: frozenset[str] = frozenset()
+    words: tuple[str, ...] = ()
+    written: bool = True
 
     def named(self, number: int, name: str = "") -> str:
         """The node's name for a number (``{any}``: for a given name)."""
@@ -129,20 +150,21 @@ class Row:
         Names are compared as PyMoDAQ does: without regard to case.
         """
         for template in (self.name, *self.aliases):
-            match = _pattern(template).fullmatch(name)
+            match = _pattern(template, self.words).fullmatch(name)
             if match:
                 return _number(match)
         return None
 
 
-def _pattern(template: str) -> re.Pattern[str]:
+@lru_cache
+def _pattern(template: str, words: tuple[str, ...]) -> re.Pattern[str]:
     parts: list[str] = []
     end = 0
     for token in _TOKEN.finditer(template):
         parts.append(re.escape(template[end : token.start()]))
         kind = token[1]
         if kind == "any":
-            parts.append(".+")
+            parts.append(f"(?:{'|'.join(map(re.escape, words)) or '.+'})")
         else:
             parts.append("(?P<letter>[xyzuvw])" if kind in "Xx" else r"(?P<n>\d+)")
         end = token.end()
@@ -200,13 +222,13 @@ class Layout:
             When the layout has no place for it.
         """
         for row in self.rows:
-            if row.role is role:
+            if row.role is role and row.written:
                 return row
         raise LayoutError(f"the layout {self.name!r} has no place for a {role.value}")
 
     def has(self, role: Role) -> bool:
         """Whether the layout has a place for a role."""
-        return any(row.role is role for row in self.rows)
+        return any(row.role is role and row.written for row in self.rows)
 
     def place(
         self,
@@ -263,7 +285,7 @@ class Layout:
         >>> PYMODAQ5.recognise(Role.RAW, "Scan002", node.attributes).number
         2
         """
-        decoded = {key: decode(value) for key, value in attributes.items()}
+        decoded = {key: self.decode(value) for key, value in attributes.items()}
         for row in self.rows:
             if parent is None and row.role is not Role.ROOT:
                 continue
@@ -277,17 +299,39 @@ class Layout:
                 for key, value in decoded.items()
                 if key in row.fields
             }
-            return Recognised(row, number, known)
+            mute = {*row.fields, *row.const, *_PYTABLES}
+            others = {k: v for k, v in decoded.items() if k not in mute}
+            return Recognised(row, number, known, others)
         return None
+
+    def decode(self, stored: Any) -> Any:
+        """An attribute's value from what is stored; nothing is ever evaluated."""
+        return decode(stored)
+
+
+_PYTABLES = ("CLASS", "VERSION", "EXTDIM", "FLAVOR", "PYTABLES_FORMAT_VERSION")
+_FAMILIES = {
+    "GROUP": "group",
+    "ARRAY": "array",
+    "CARRAY": "array",
+    "EARRAY": "array",
+    "VLARRAY": "rows",
+}
 
 
 def _bears(row: Row, attributes: Mapping[str, Any]) -> bool:
-    """Whether a node bears the class and the constant attributes of a row."""
+    """Whether a node bears the class and the constant attributes of a row.
+
+    Which of PyTables' kinds of arrays it is says nothing: PyMoDAQ 1.x stored axes as
+    ARRAY, later ones as CARRAY or EARRAY.
+    """
     kind = attributes.get("CLASS")
-    if kind is not None and kind not in [k.value for k in row.kinds]:
-        return False
+    if kind is not None:
+        families = {_FAMILIES[known.value] for known in row.kinds}
+        if _FAMILIES.get(str(kind)) not in families:
+            return False
     return all(
         attributes.get(name) == value
         for name, value in row.const.items()
-        if name in ("type", "data_type")
+        if name in ("type", "data_type") and value
     )
