@@ -11,7 +11,13 @@ from .errors import FormatError
 from .rows import ScanNode, StreamRows, text_lines
 from .values import from_json
 
-__all__ = ["ScanNode", "replay_stored", "stored_index"]
+__all__ = [
+    "ScanNode",
+    "loose_documents",
+    "replay_stored",
+    "stored_index",
+    "stream_rows",
+]
 
 
 def stored_index(scan: ScanNode) -> dict[str, Any] | None:
@@ -57,13 +63,12 @@ def replay_stored(
     streams = [
         StreamRows.read(scan, n, about) for n, about in enumerate(index["streams"])
     ]
-    loose = text_lines(scan, "Loose")
+    loose = loose_documents(scan)
     order = scan.get("Documents/Order")
     for code, count in [] if order is None else np.asarray(order[()]).tolist():
         if code == 0:
             for _ in range(count):
-                name, doc = from_json(next(loose))
-                yield name, doc
+                yield next(loose)
             continue
         stream = streams[(code - 1) // 2]
         if code % 2 == 0:
@@ -73,3 +78,31 @@ def replay_stored(
             yield from (("event_page", page) for page in stream.pages_of(count))
         else:
             yield from (("event", event) for event in stream.events(count))
+
+
+def loose_documents(scan: ScanNode) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The documents of a scan that are not events, in their order: the start first.
+
+    Raises
+    ------
+    FormatError
+        When the document store is damaged.
+    """
+    for line in text_lines(scan, "Loose"):
+        name, doc = from_json(line)
+        yield name, doc
+
+
+def stream_rows(scan: ScanNode, name: str) -> StreamRows | None:
+    """The rows of one stream of a scan; None when it has no such stream.
+
+    Raises
+    ------
+    FormatError
+        When the document store is damaged.
+    """
+    index = stored_index(scan)
+    for number, about in enumerate([] if index is None else index["streams"]):
+        if about["name"] == name:
+            return StreamRows.read(scan, number, about)
+    return None
