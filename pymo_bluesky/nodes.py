@@ -202,12 +202,12 @@ class Node:
             )
         nodes: list[Node] = []
         refused: list[tuple[str, str]] = []
-        for name in sorted(self._object):
+        for name in sorted(self._object, key=_as_text):
             found = self._child(name)
             if isinstance(found, Node):
                 nodes.append(found)
             else:
-                refused.append((name, found))
+                refused.append((_as_text(name), found))
         return Listing(tuple(nodes), tuple(refused))
 
     def children(self) -> Iterator[Node]:
@@ -216,7 +216,7 @@ class Node:
 
     def names(self) -> list[str]:
         """Names of what a group holds, links included, unsorted."""
-        return list(self._object)
+        return [_as_text(name) for name in self._object]
 
     def get(self, path: str) -> Node | None:
         """A node below, by its relative path; None when there is none."""
@@ -228,7 +228,7 @@ class Node:
             here = found
         return here
 
-    def _child(self, name: str) -> Node | str:
+    def _child(self, name: str | bytes) -> Node | str:
         """What hangs below under a name, or why it is not read."""
         try:
             link = self._object.get(name, getlink=True)
@@ -240,8 +240,13 @@ class Node:
         except (*_UNREADABLE, UnicodeError) as error:
             return f"damaged ({error})"
         if isinstance(found, h5py.Group | h5py.Dataset):
-            return Node(found, f"{self.path.rstrip('/')}/{name}")
+            return Node(found, f"{self.path.rstrip('/')}/{_as_text(name)}")
         return "neither a group nor an array"
+
+
+def _as_text(name: str | bytes) -> str:
+    """The name of a node; h5py gives those that are not UTF-8 as bytes."""
+    return name if isinstance(name, str) else name.decode("utf-8", "backslashreplace")
 
 
 def _attribute(node: Any, name: str) -> Any:

@@ -1,7 +1,7 @@
 """PyMoDAQ 2.0.1 to 3.x: ``Raw_datas``, JSON attributes; knows no files, no documents.
 
-The layout of the table "Hierarchy for a hdf5 scan file" in PyMoDAQ's documentation, with the attributes that
-the real PyMoDAQ 3.6.13 needs to read it.
+The layout of the table "Hierarchy for a hdf5 scan file" in PyMoDAQ's documentation,
+with the attributes that the real PyMoDAQ 3.6.13 needs to read it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """PyMoDAQ 4.x and 5.x: ``RawData``, JSON attributes; knows no files, no documents.
 
-What a living PyMoDAQ opens. Found in files that PyMoDAQ 4.4.11 and 5.3.8 wrote, and by leaving out one attribute
-after another until their loader failed.
+What a living PyMoDAQ opens. Found in files that PyMoDAQ 4.4.11 and 5.3.8 wrote, and by
+leaving out one attribute after another until their loader failed.
 """
 
 from __future__ import annotations

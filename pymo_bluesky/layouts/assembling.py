@@ -1,0 +1,341 @@
+"""Recognised nodes of a scan to the model that `placing` writes; knows no file library.
+
+Two things differ between generations: where positions are kept (one value for each
+point of an axis, or one for each point of the scan), and how signal axes are numbered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from ..model import Array, ArrayLike, Axis, Branch, Channel, Module, Scan
+from .navigating import Navigation, listed_navigation, plain_navigation
+from .recognising import FileNode, Seen, Watch
+from .table import Layout, Role
+
+__all__ = ["Assembled", "assemble", "xml_bytes"]
+
+Lazy = Callable[[FileNode], ArrayLike]
+
+_MODULES = (Role.ACTUATOR, Role.DETECTOR)
+_NAVIGATION = (Role.NAV_GROUP, Role.NAV_TIME)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assembled:
+    """A scan, and what its file says beside it.
+
+    Attributes
+    ----------
+    scan
+        The scan.
+    path
+        Of its group.
+    beside
+        How many of its branches are modules with a navigation of their own (data
+        loggers), rather than other streams of a run.
+    pictures
+        Thumbnails (PNG), by the path of the node that has them.
+    """
+
+    scan: Scan
+    path: str
+    beside: int
+    pictures: Mapping[str, bytes]
+
+
+def assemble(layout: Layout, seen: Seen, lazy: Lazy, watch: Watch) -> Assembled:
+    """The scan that a recognised group is.
+
+    Parameters
+    ----------
+    layout
+        Its table.
+    seen
+        A scan; or the group of all scans, when modules lie directly in it.
+    lazy
+        Makes an array of a node that is read when it is indexed.
+    watch
+        Where problems are noted.
+    """
+    maker = _Maker(layout, lazy, watch)
+    trunk, own = maker.branches(seen)
+    streams = [
+        maker.branch(stream, stream.text("title"), stream.below(*_MODULES))
+        for group in seen.below(Role.STREAMS)
+        for stream in group.below(Role.STREAM)
+    ]
+    fields = {k: v for k, v in seen.fields.items() if k not in ("settings", "title")}
+    scan = Scan(
+        name=seen.node.name,
+        attributes={**seen.others, **fields},
+        settings=xml_bytes(seen.fields.get("settings")),
+        trunk=trunk,
+        branches=(*own, *streams),
+    )
+    pictures = {
+        f"{part.node.path}/{name}": value
+        for part in seen.walk()
+        for name, value in {**part.others, **part.fields}.items()
+        if isinstance(value, bytes) and value.startswith(b"\x89PNG")
+    }
+    return Assembled(scan=scan, path=seen.node.path, beside=len(own), pictures=pictures)
+
+
+def xml_bytes(value: Any) -> bytes:
+    """Settings as bytes, however they were stored; empty when there are none."""
+    if isinstance(value, bytes):
+        return value
+    return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else b""
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Makes branches, modules and channels of one scan."""
+
+    layout: Layout
+    lazy: Lazy
+    watch: Watch
+
+    def branches(self, seen: Seen) -> tuple[Branch, tuple[Branch, ...]]:
+        """The trunk, and a branch for each module that has its own navigation.
+
+        A single such module (a viewer's continuous save) is the trunk itself.
+        """
+        modules = seen.below(*_MODULES)
+        own = [module for module in modules if _own_navigation(module)]
+        measured = [module for module in modules if module.below(Role.DIMENSION)]
+        if len(own) == 1 and measured == own and not seen.below(*_NAVIGATION):
+            trunk = self.branch(seen, "primary", modules, _own_navigation(own[0]))
+            return trunk, ()
+        rest = tuple(module for module in modules if module not in own)
+        beside = tuple(
+            self.branch(seen, _title(module), (module,), _own_navigation(module))
+            for module in own
+        )
+        return self.branch(seen, "primary", rest), beside
+
+    def branch(
+        self,
+        seen: Seen,
+        title: str,
+        modules: Sequence[Seen],
+        navigation: tuple[Seen, ...] = (),
+    ) -> Branch:
+        """One stream: modules that share a navigation."""
+        arrays = [a for module in modules for a in _data(module)]
+        found = self._navigation(seen, navigation, arrays)
+        times = self._single(seen, Role.TIMESTAMPS) if not navigation else None
+        visited = self._single(seen, Role.VISITED) if not navigation else None
+        stamps = [a.fields.get("timestamp") for a in arrays]
+        return Branch(
+            title=title or "primary",
+            shape=found.shape,
+            axes=found.axes,
+            spread=found.spread,
+            growing=any(a.role is Role.GROWING for a in arrays),
+            modules=tuple(self._module(m, found) for m in modules),
+            timestamps=times,
+            visited=visited,
+            visits=_visits(found, times, visited),
+            started=min((s for s in stamps if isinstance(s, float)), default=0.0),
+        )
+
+    def _navigation(
+        self, seen: Seen, navigation: tuple[Seen, ...], arrays: Sequence[Seen]
+    ) -> Navigation:
+        if self.layout.axes_listed:
+            times = navigation or seen.below(Role.NAV_TIME)
+            axes = seen.below(Role.NAV_AXIS, Role.NAV_LISTED) or times
+            return listed_navigation(axes, arrays, self.watch)
+        groups = navigation or seen.below(Role.NAV_GROUP)
+        axes = [axis for group in groups for axis in group.below(Role.NAV_AXIS)]
+        return plain_navigation(axes, arrays, self.watch)
+
+    def _single(self, seen: Seen, role: Role) -> Array | None:
+        for group in seen.below(role):
+            for data in _data(group):
+                return Array(label=data.text("label"), data=self.lazy(data.node))
+        return None
+
+    # ------------------------------------------------------------------- modules
+
+    def _module(self, seen: Seen, navigation: Navigation) -> Module:
+        kind: Literal["actuator", "detector"] = (
+            "actuator" if seen.role is Role.ACTUATOR else "detector"
+        )
+        history = tuple(
+            (
+                float(past.fields.get("time") or 0.0),
+                xml_bytes(past.fields.get("settings")),
+            )
+            for past in seen.below(Role.HISTORY)
+        )
+        return Module(
+            kind=kind,
+            title=_title(seen),
+            settings=xml_bytes(seen.fields.get("settings")),
+            channels=tuple(
+                self._channel(channel, group.node.name, navigation)
+                for group in seen.below(Role.DIMENSION)
+                for channel in group.below(Role.CHANNEL)
+                if channel.below(Role.DATA, Role.GROWING)
+            ),
+            history=history,
+        )
+
+    def _channel(self, seen: Seen, dimension: str, navigation: Navigation) -> Channel:
+        data = seen.below(Role.DATA, Role.GROWING)
+        title = seen.text("title") or data[0].text("title") or seen.node.name
+        arrays = tuple(self._array(a, title, dimension, navigation) for a in data)
+        signals = len(arrays[0].data.shape) - len(navigation.shape)
+        return Channel(
+            title=title,
+            dimension=dimension,
+            arrays=arrays,
+            axes=tuple(self._signal_axes(seen, navigation, signals, arrays[0])),
+            source=_source(data[0]),
+            origin=seen.text("origin") or data[0].text("origin"),
+            errors=self._companions(seen, Role.ERROR, title, dimension, navigation),
+            backgrounds=self._companions(
+                seen, Role.BACKGROUND, title, dimension, navigation
+            ),
+        )
+
+    def _companions(
+        self, seen: Seen, role: Role, title: str, dimension: str, navigation: Navigation
+    ) -> tuple[Array, ...]:
+        return tuple(
+            self._array(part, title, dimension, navigation) for part in seen.below(role)
+        )
+
+    def _array(
+        self, seen: Seen, title: str, dimension: str, navigation: Navigation
+    ) -> Array:
+        data = self.lazy(seen.node)
+        shape = data.shape
+        if dimension == "Data0D" and len(shape) > len(navigation.shape):
+            # PyMoDAQ keeps the 1 of a number in enlargeable arrays and 3.x ROI data.
+            data = _WithoutOnes(data, len(navigation.shape))
+        if navigation.shape and shape[: len(navigation.shape)] != navigation.shape:
+            self.watch.warn(
+                seen.node.path,
+                "shape",
+                f"its shape is {shape}, the scan's is {navigation.shape}",
+            )
+        return Array(
+            label=seen.text("label") or title,
+            data=data,
+            units=seen.text("units"),
+            attributes=dict(seen.others),
+        )
+
+    def _signal_axes(
+        self, seen: Seen, navigation: Navigation, signals: int, first: Array
+    ) -> Iterator[Axis]:
+        for axis in seen.below(Role.SIGNAL_AXIS):
+            values = np.asarray(axis.node[()]).reshape(-1)
+            index = self._signal_index(axis, navigation, signals)
+            if not 0 <= index < max(signals, 1):
+                self.watch.warn(
+                    axis.node.path, "axis", f"is for a dimension {index} that is not"
+                )
+                continue
+            size = first.data.shape[len(navigation.shape) :][index : index + 1]
+            if size and size[0] != values.size:
+                self.watch.warn(
+                    axis.node.path,
+                    "axis-length",
+                    f"has {values.size} values; the data have {size[0]} there",
+                )
+            yield Axis(
+                label=axis.text("label"),
+                units=axis.text("units"),
+                values=values,
+                index=index,
+            )
+
+    def _signal_index(self, axis: Seen, navigation: Navigation, signals: int) -> int:
+        if self.layout.channels_hold_one:  # X is the fastest
+            return signals - 1 - axis.number
+        index = axis.fields.get("index")
+        if not isinstance(index, int):
+            return axis.number
+        return index - len(navigation.shape)
+
+
+def _title(seen: Seen) -> str:
+    return seen.text("name") or seen.text("title") or seen.node.name
+
+
+def _data(seen: Seen) -> list[Seen]:
+    return [part for part in seen.walk() if part.role in (Role.DATA, Role.GROWING)]
+
+
+def _own_navigation(module: Seen) -> tuple[Seen, ...]:
+    """Navigation axes below a module itself; the nearest count."""
+    if not _data(module):
+        return ()
+    return tuple(part for part in module.walk() if part.role in _NAVIGATION)
+
+
+def _source(seen: Seen) -> Literal["raw", "calculated"]:
+    return "calculated" if seen.text("source") in ("calculated", "roi") else "raw"
+
+
+def _visits(
+    navigation: Navigation, times: Array | None, visited: Array | None
+) -> np.ndarray | None:
+    """Points in the order of visiting, as far as the file tells."""
+    count = None
+    if visited is not None and visited.data.shape == navigation.shape:
+        count = int(np.count_nonzero(visited.data[()]))
+    if navigation.visits is not None:
+        return navigation.visits if count is None else navigation.visits[:count]
+    if times is None or times.data.shape != navigation.shape:
+        return None
+    seconds = np.asarray(times.data[()], float).reshape(-1)
+    order = np.argsort(seconds, kind="stable")
+    return order[: int(np.count_nonzero(~np.isnan(seconds)))]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _WithoutOnes:
+    """An array without the dimensions of one that follow its navigation."""
+
+    _base: ArrayLike
+    _kept: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the navigation, and of what is not one."""
+        rest = self._base.shape[self._kept :]
+        return (*self._base.shape[: self._kept], *(n for n in rest if n != 1))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """As stored."""
+        return self._base.dtype
+
+    def __getitem__(self, key: Any) -> Any:
+        """Part of it."""
+        keys = list(key) if isinstance(key, tuple) else [key]
+        if not any(part is Ellipsis for part in keys):
+            keys.append(Ellipsis)
+        ones = [0 if n == 1 else slice(None) for n in self._base.shape[self._kept :]]
+        at = next(n for n, part in enumerate(keys) if part is Ellipsis)
+        after = len(keys) - at - 1
+        free = len(self.shape) - at - after
+        keys[at : at + 1] = [slice(None)] * free
+        nav, rest = keys[: self._kept], iter(keys[self._kept :])
+        signal = [0 if one == 0 else next(rest) for one in ones]
+        return self._base[(*nav, *signal)]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """All of it."""
+        values = np.asarray(self[()])
+        return values if dtype is None else values.astype(dtype, copy=False)

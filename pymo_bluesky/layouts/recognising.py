@@ -1,0 +1,308 @@
+"""What each node of a file is, by a layout's table; knows nodes, but no file library.
+
+The other reading of the tables that `placing` writes by. What no row recognises is an
+*extra*: it is named, never dropped and never guessed at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..errors import FormatError, Problem
+from .pymodaq3 import PYMODAQ3
+from .pymodaq5 import PYMODAQ5
+from .table import Kind, Layout, Role, Row
+
+__all__ = ["FileNode", "Seen", "Watch", "identify", "look", "roots"]
+
+LAYOUTS = (PYMODAQ5, PYMODAQ3)
+"""What can be read, the newest first."""
+
+MAX_NODES = 200_000
+"""Nodes of one scan; the largest known have some thousands."""
+
+_UNWALKED = frozenset({Role.DOCUMENTS, Role.LIVE})
+
+
+class FileListing(Protocol):
+    """What a group holds: nodes, and (name, reason) of what is not read."""
+
+    @property
+    def nodes(self) -> tuple[FileNode, ...]:
+        """Nodes that can be read."""
+        ...
+
+    @property
+    def refused(self) -> tuple[tuple[str, str], ...]:
+        """Names and reasons of the others."""
+        ...
+
+
+class FileNode(Protocol):
+    """A group or array of a file, as the store gives it."""
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Last part of its path."""
+        ...
+
+    @property
+    def is_array(self) -> bool:
+        """Whether it holds values."""
+        ...
+
+    @property
+    def address(self) -> int:
+        """The same for all names of one node."""
+        ...
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """As they are stored; None where unreadable."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of an array."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of an array."""
+        ...
+
+    def refusal(self) -> str:
+        """Why the values of an array are not read; empty when they are."""
+        ...
+
+    def listing(self) -> FileListing:
+        """What a group holds."""
+        ...
+
+    def __getitem__(self, key: Any, /) -> Any:
+        """Part of an array."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A node that was recognised, with what was recognised below it.
+
+    Attributes
+    ----------
+    node, row, number
+        The node, its row in the table, its number in that row.
+    fields, others
+        What its attributes say: known to the row, and not.
+    children
+        Recognised nodes below, by their numbers.
+    """
+
+    node: FileNode
+    row: Row
+    number: int
+    fields: Mapping[str, Any]
+    others: Mapping[str, Any]
+    children: tuple[Seen, ...] = ()
+
+    @property
+    def role(self) -> Role:
+        """What it is."""
+        return self.row.role
+
+    def below(self, *roles: Role) -> tuple[Seen, ...]:
+        """Children of some roles, by their numbers."""
+        return tuple(child for child in self.children if child.role in roles)
+
+    def walk(self) -> Iterator[Seen]:
+        """Yield the node and all recognised ones below, depth first."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+    def text(self, name: str) -> str:
+        """A field as text; empty when it is not there."""
+        value = self.fields.get(name)
+        if isinstance(value, bytes):
+            return value.decode("utf-8", "replace")
+        return "" if value is None else str(value)
+
+
+@dataclass(slots=True)
+class Watch:
+    """What one look at a file came upon, and how much more it may look at.
+
+    Attributes
+    ----------
+    problems, extras
+        What is wrong, and the paths of what no row recognises.
+    """
+
+    problems: list[Problem] = field(default_factory=list[Problem])
+    extras: list[str] = field(default_factory=list[str])
+    _seen: set[int] = field(default_factory=set[int])
+    _left: int = MAX_NODES
+
+    def warn(self, where: str, kind: str, message: str) -> None:
+        """Note what does not stop the rest from being read."""
+        self.problems.append(Problem(shown(where), "warning", kind, message))
+
+    def error(self, where: str, kind: str, message: str) -> None:
+        """Note that data are wrong or cannot be read."""
+        self.problems.append(Problem(shown(where), "error", kind, message))
+
+    def extra(self, where: str, kind: str, message: str) -> None:
+        """Note a node that is not part of the dataset as it is understood."""
+        self.extras.append(where)
+        self.warn(where, kind, message)
+
+    def first_time(self, node: FileNode) -> bool:
+        """Whether a node is met for the first time; hard links can make circles."""
+        if node.address in self._seen:
+            return False
+        self._seen.add(node.address)
+        self._left -= 1
+        if self._left < 0:
+            raise FormatError(
+                f"{shown(node.path)}: more than {MAX_NODES:,} nodes in one scan; no "
+                "PyMoDAQ writes that"
+            )
+        return True
+
+
+def shown(path: str) -> str:
+    r"""A path with control characters escaped, as it can be printed.
+
+    Examples
+    --------
+    >>> shown("/RawData/\x1b[31m")
+    '/RawData/\\x1b[31m'
+    """
+    if path.isprintable():
+        return path
+    return path.encode("unicode_escape", "backslashreplace").decode()
+
+
+def identify(root: FileNode) -> Layout | None:
+    """The layout of a file, from what is in it; None when it is not PyMoDAQ's.
+
+    What a file says of its version is the writer's word only: files that several
+    versions wrote to keep the first one.
+    """
+    nodes = root.listing().nodes
+    names = {node.name.lower(): node for node in nodes}
+    for layout in LAYOUTS:
+        raw = names.get(layout.row(Role.RAW).name.lower())
+        if raw is None:
+            continue
+        if layout.axes_listed and layout.wrapped != (_wrapped(root) or _wrapped(raw)):
+            continue  # the first two generations share their names
+        return layout
+    for layout in LAYOUTS:  # a scan that was exported alone
+        known = [layout.recognise(Role.ROOT, n.name, n.attributes) for n in nodes]
+        if any(found and found.row.role is Role.SCAN for found in known):
+            return layout
+    return None
+
+
+def _wrapped(node: FileNode) -> bool:
+    """Whether attributes are PyMoDAQ's JSON: since 2.0.1."""
+    texts = (bytes(v) if isinstance(v, bytes) else v for v in node.attributes.values())
+    return any(
+        text.startswith(b'{"module"' if isinstance(text, bytes) else '{"module"')
+        for text in texts
+        if isinstance(text, str | bytes)
+    )
+
+
+def roots(layout: Layout, node: FileNode, watch: Watch) -> Seen | None:
+    """The root of a file with its datasets and scans, scans not looked into."""
+    return look(layout, node, None, watch, unwalked=frozenset(Role) - _TOP)
+
+
+_TOP = frozenset({Role.ROOT, Role.RAW})
+
+
+def look(
+    layout: Layout,
+    node: FileNode,
+    parent: Role | None,
+    watch: Watch,
+    *,
+    unwalked: frozenset[Role] = _UNWALKED,
+) -> Seen | None:
+    """A node and all below it, recognised; None when it is not.
+
+    Parameters
+    ----------
+    layout
+        The table.
+    node, parent
+        The node, and the role of what it lies in (None: it is the root).
+    watch
+        Where problems and extras are noted.
+    unwalked
+        Roles whose children are left alone.
+
+    Raises
+    ------
+    FormatError
+        When there are more nodes than any PyMoDAQ file has.
+    """
+    attributes = node.attributes
+    found = layout.recognise(parent, node.name, attributes)
+    if found is None or node.is_array is (found.row.kinds[0] is Kind.GROUP):
+        watch.extra(node.path, "not-recognised", _unrecognised(layout, parent, node))
+        return None
+    if not watch.first_time(node):
+        watch.extra(node.path, "seen-before", "another name of a node met before")
+        return None
+    for name, value in attributes.items():
+        if value is None:
+            watch.warn(node.path, "unreadable", f"attribute {name!r} cannot be read")
+    if node.is_array and node.refusal():
+        watch.error(node.path, "unreadable", f"not read: {node.refusal()}")
+        return None
+    children: tuple[Seen, ...] = ()
+    if not node.is_array and found.row.role not in unwalked:
+        children = _children(layout, node, found.row.role, watch, unwalked)
+    return Seen(
+        node=node,
+        row=found.row,
+        number=found.number,
+        fields=found.fields,
+        others=found.others,
+        children=children,
+    )
+
+
+def _children(
+    layout: Layout,
+    node: FileNode,
+    role: Role,
+    watch: Watch,
+    unwalked: frozenset[Role],
+) -> tuple[Seen, ...]:
+    listing = node.listing()
+    for name, reason in listing.refused:
+        watch.extra(f"{node.path.rstrip('/')}/{name}", "not-read", reason)
+    seen = [look(layout, n, role, watch, unwalked=unwalked) for n in listing.nodes]
+    return tuple(sorted((s for s in seen if s), key=lambda s: s.number))
+
+
+def _unrecognised(layout: Layout, parent: Role | None, node: FileNode) -> str:
+    what = "an array" if node.is_array else "a group"
+    where = "the root" if parent in (None, Role.ROOT) else f"a {parent}"
+    return (
+        f"{what} that PyMoDAQ {layout.versions} does not put into {where}; it is left "
+        "as it is"
+    )

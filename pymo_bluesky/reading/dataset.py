@@ -1,0 +1,225 @@
+"""A dataset as it is looked at; knows no node names and no HDF5.
+
+Nothing is read before it is asked for. A file is opened for each access and closed
+again, because an open file is one that no other program can add a scan to; inside
+``with open_dataset(path) as dataset:`` it stays open, which is faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Any
+
+from ..errors import FormatError, Problem
+from ..layouts.assembling import assemble, xml_bytes
+from ..layouts.pickled import plain_value
+from ..layouts.recognising import Seen, Watch, identify, look, roots
+from ..layouts.table import Layout, Role
+from ..nodes import LazyArray, Source, Tree, printable
+from ..replaying import replay_stored
+from ..settings import Parameter
+from .scan import Content, Scan, Scans, about
+from .stream import parsed_settings
+
+__all__ = ["Dataset"]
+
+
+class Dataset:
+    """A PyMoDAQ file of any version, read lazily.
+
+    Parameters
+    ----------
+    path
+        Of the file. See `open_dataset`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._source = Source(path)
+        self._held = ExitStack()
+        self._watch = Watch()
+        with self._source.opened() as tree:
+            self._layout = _layout(tree, path)
+            root = roots(self._layout, tree.root, self._watch)
+            if root is None:
+                raise FormatError(f"{path}: its root is not one that PyMoDAQ writes")
+            self._root = _Top.of(root)
+
+    # --------------------------------------------------------------------- closing
+
+    def __enter__(self) -> Dataset:
+        self._held.enter_context(self._source.opened())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file, if it was held open; the dataset stays usable."""
+        self._held.close()
+
+    # ----------------------------------------------------------------------- parts
+
+    @property
+    def layout(self) -> str:
+        """Name of its layout: ``pymodaq5``, ``pymodaq3`` or ``pymodaq1``."""
+        return self._layout.name
+
+    @property
+    def pymodaq_version(self) -> str:
+        """What the file says of the PyMoDAQ that wrote it; empty when nothing."""
+        return str(self._root.root.get("version") or "")
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """Decoded: author, sample, date_time, experiment_type, file."""
+        about = {**self._root.root, **self._root.raw}
+        return MappingProxyType({k: v for k, v in about.items() if k != "settings"})
+
+    @property
+    def settings(self) -> Parameter | None:
+        """The tree of the dataset's own settings; None when there is none."""
+        return parsed_settings(
+            xml_bytes(self._root.raw.get("settings")), str(self.path)
+        )[0]
+
+    @cached_property
+    def scans(self) -> Scans:
+        """Its scans, by their numbers.
+
+        A file without scans whose detectors lie directly in it (a viewer's snapshot or
+        continuous save) is shown as one scan.
+        """
+        return Scans([Scan(seen, self) for seen in self._root.scans], self.path)
+
+    @cached_property
+    def log(self) -> list[str]:
+        """Lines of the log. A row that is not a text is told in `problems`."""
+        if self._root.log is None:
+            return []
+        lines: list[str] = []
+        with self._source.opened() as tree:
+            for row in tree.node(self._root.log).texts():
+                lines.append(self._line(row))
+        return lines
+
+    def _line(self, row: bytes) -> str:
+        try:
+            value = plain_value(row)
+        except ValueError as error:
+            self._watch.warn(self._root.log or "", "log", f"a row is not read: {error}")
+            return ""
+        if isinstance(value, str):
+            return value
+        return "\n".join(map(str, value)) if isinstance(value, list) else str(value)
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Paths of nodes outside the scans that PyMoDAQ does not write there."""
+        return tuple(self._watch.extras)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What is wrong with it, all scans included; looks at all but the values."""
+        with self._source.opened():
+            lines = self.log
+            inside = [p for scan in self.scans for p in scan.problems]
+        del lines
+        return [*self._watch.problems, *inside]
+
+    def tree(self) -> str:
+        """The dataset as a tree of text, with settings and ROIs."""
+        from .showing import dataset_tree
+
+        return dataset_tree(self)
+
+    # ---------------------------------------------------------------- for its scans
+
+    def content(self, path: str, role: Role) -> Content:
+        """What is in the group of a scan."""
+        watch = Watch()
+        parent = Role.ROOT if role is Role.RAW or path.count("/") == 1 else Role.RAW
+        with self._source.opened() as tree:
+            only = frozenset({Role.SCAN}) if role is Role.RAW else frozenset[Role]()
+            seen = look(
+                self._layout,
+                tree.node(path),
+                parent,
+                watch,
+                unwalked=frozenset({Role.DOCUMENTS, Role.LIVE}) | only,
+            )
+            if seen is None:
+                raise FormatError(
+                    f"{self.path}: {printable(path)} is no longer what it was; open "
+                    "the dataset again"
+                )
+            found = assemble(self._layout, seen, self._lazy, watch)
+            if role is Role.RAW:  # told already by the dataset itself
+                watch.problems = [
+                    p for p in watch.problems if p.kind != "not-recognised"
+                ]
+        return Content(found, tuple(watch.problems), tuple(watch.extras))
+
+    def _lazy(self, node: Any) -> LazyArray:
+        return LazyArray(self._source, node.path, node.shape, node.dtype)
+
+    def documents(
+        self, path: str, **options: Any
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Documents of the scan at a path."""
+        with self._source.opened() as tree:
+            yield from replay_stored(tree.node(path), **options)
+
+    def __repr__(self) -> str:
+        return (
+            f"<dataset {self.path.name}: {self.layout}, PyMoDAQ "
+            f"{self.pymodaq_version or '?'}, {len(self.scans)} scans>"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Top:
+    """What is outside the scans."""
+
+    root: Mapping[str, Any]
+    raw: Mapping[str, Any]
+    log: str | None
+    scans: tuple[Seen, ...]
+
+    @classmethod
+    def of(cls, root: Seen) -> _Top:
+        raws = root.below(Role.RAW)
+        raw = raws[0] if raws else None
+        logs = raw.below(Role.LOGGER) if raw else ()
+        scans = [*(raw.below(Role.SCAN) if raw else ()), *root.below(Role.SCAN)]
+        scans.sort(key=lambda scan: scan.number)
+        if raw and raw.below(Role.DETECTOR, Role.ACTUATOR):
+            scans.insert(0, raw)
+        return cls(
+            root=about(root),
+            raw=about(raw) if raw else {},
+            log=logs[0].node.path if logs else None,
+            scans=tuple(scans),
+        )
+
+
+def _layout(tree: Tree, path: Path) -> Layout:
+    layout = identify(tree.root)
+    if layout is not None:
+        return layout
+    names = [printable(name) for name in sorted(tree.root.names())]
+    raise FormatError(
+        f"{path} is HDF5, but not a PyMoDAQ dataset: its root holds "
+        f"{', '.join(names[:8]) or 'nothing'}, where RawData (PyMoDAQ 4 and 5) or "
+        "Raw_datas (1 to 3) was expected"
+    )

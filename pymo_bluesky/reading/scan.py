@@ -1,0 +1,281 @@
+"""One scan of a dataset as it is looked at; knows no node names and no HDF5."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, overload
+
+import numpy as np
+
+from ..errors import NotFoundError, Problem
+from ..layouts.assembling import Assembled
+from ..layouts.dates import read_date
+from ..layouts.recognising import Seen
+from ..layouts.table import Role
+from ..model import Array, Axis
+from ..settings import Parameter, Roi
+from .stream import Module, Stream, described, parsed_settings
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["Content", "Scan", "ScanFile", "Scans", "about"]
+
+
+class Content(NamedTuple):
+    """What is in a scan, what is wrong with it, and what else lies there."""
+
+    assembled: Assembled
+    problems: tuple[Problem, ...]
+    extras: tuple[str, ...]
+
+
+class ScanFile(Protocol):
+    """The file that a scan reads itself from."""
+
+    def content(self, path: str, role: Role) -> Content:
+        """What is in the group of a scan."""
+        ...
+
+    def documents(
+        self, path: str, **options: Any
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Documents of the scan at a path."""
+        ...
+
+
+class Scan:
+    """One scan of a dataset: what it is, and what was measured.
+
+    Attributes
+    ----------
+    name, number
+        ``Scan002`` and 2.
+    path
+        Of its group in the file.
+    attributes
+        Decoded: author, date_time (ISO text, the mixed-up minutes and months put
+        right), scan_type, scan_sub_type, description… as far as they are there.
+    """
+
+    def __init__(self, seen: Seen, file: ScanFile) -> None:
+        self._file = file
+        self.name = seen.node.name
+        self.number = seen.number
+        self.path = seen.node.path
+        self.attributes: Mapping[str, Any] = MappingProxyType(about(seen))
+        self._role = seen.role
+
+    @property
+    def uid(self) -> str:
+        """Of the run; empty when the file holds none (PyMoDAQ's own files)."""
+        return str(self.attributes.get("uid") or "")
+
+    @property
+    def time(self) -> datetime.datetime | None:
+        """When it began, in the laboratory's local time."""
+        return read_date(self.attributes.get("date_time"))
+
+    # ------------------------------------------------------------------ its parts
+
+    @cached_property
+    def _content(self) -> Content:
+        return self._file.content(self.path, self._role)
+
+    @property
+    def assembled(self) -> Assembled:
+        """The scan in the words that a layout writes."""
+        return self._content.assembled
+
+    @cached_property
+    def _trunk(self) -> Stream:
+        return Stream(self.assembled.scan.trunk, self.path)
+
+    @cached_property
+    def streams(self) -> Mapping[str, Stream]:
+        """Other streams by name: baseline, monitors, the modules of a data logger."""
+        branches = self.assembled.scan.branches
+        return MappingProxyType({b.title: Stream(b, self.path) for b in branches})
+
+    @property
+    def _beside(self) -> list[Stream]:
+        return list(self.streams.values())[: self.assembled.beside]
+
+    @property
+    def actuators(self) -> tuple[Module, ...]:
+        """Its actuators."""
+        own = [m for stream in self._beside for m in stream.actuators]
+        return (*self._trunk.actuators, *own)
+
+    @property
+    def detectors(self) -> tuple[Module, ...]:
+        """Its detectors."""
+        own = [m for stream in self._beside for m in stream.detectors]
+        return (*self._trunk.detectors, *own)
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """Navigation axes: positions of the actuators."""
+        return self._trunk.axes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Points along each navigation dimension."""
+        return self._trunk.shape
+
+    @property
+    def timestamps(self) -> Array | None:
+        """Seconds since the start of each point; None when the file does not tell."""
+        return self._trunk.timestamps
+
+    @property
+    def visited(self) -> np.ndarray | None:
+        """Which points were measured, of the scan's shape; None when not known."""
+        return self._trunk.visited
+
+    @property
+    def visits(self) -> np.ndarray | None:
+        """Flat number of each visited point in the order of visiting; None: unknown."""
+        return self._trunk.visits
+
+    @property
+    def settings_xml(self) -> bytes:
+        """The scan's own settings as they are stored."""
+        return self.assembled.scan.settings
+
+    @cached_property
+    def _parsed(self) -> tuple[Parameter | None, Problem | None]:
+        return parsed_settings(self.settings_xml, self.path)
+
+    @property
+    def settings(self) -> Parameter | None:
+        """The tree of the scan's own settings; None when there is none."""
+        return self._parsed[0]
+
+    @property
+    def rois(self) -> tuple[Roi, ...]:
+        """Regions of interest of all its detectors."""
+        return tuple(roi for module in self.detectors for roi in module.rois)
+
+    @property
+    def pictures(self) -> Mapping[str, bytes]:
+        """Thumbnails (PNG) by the path of the node that holds them."""
+        return self.assembled.pictures
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Paths of nodes that are not part of a scan as PyMoDAQ writes it."""
+        return self._content.extras
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with it; looks at everything but the values."""
+        modules = [*self._trunk.modules]
+        for stream in self.streams.values():
+            modules += stream.modules
+        parsed = [self._parsed, *(module.parsed for module in modules)]
+        unread = tuple(problem for _, problem in parsed if problem)
+        return (*self._content.problems, *unread)
+
+    # ------------------------------------------------------------------ other forms
+
+    def documents(self, **options: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The scan as bluesky documents: those that went in, or made from the tree.
+
+        Parameters
+        ----------
+        **options
+            Those of `replay`.
+        """
+        return self._file.documents(self.path, **options)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """The scan as xarray: dimensions named by the axes, units in the attributes.
+
+        Raises
+        ------
+        MissingExtraError
+            When xarray is not installed.
+        """
+        from .labelling import as_xarray
+
+        return as_xarray(self)
+
+    def tree(self) -> str:
+        """The scan as a tree of text, with settings and ROIs."""
+        from .showing import scan_tree
+
+        return scan_tree(self)
+
+    def __repr__(self) -> str:
+        kind = " ".join(
+            str(self.attributes[key])
+            for key in ("scan_type", "scan_sub_type")
+            if self.attributes.get(key)
+        )
+        what = described(self._trunk)
+        if self.assembled.beside:
+            what = "series of " + ", ".join(self.streams)
+        return f"<{self.name}{': ' if kind else ''}{kind}, {what}>"
+
+
+class Scans(Sequence[Scan]):
+    """The scans of a dataset: by place (negative too), name or run uid.
+
+    Examples
+    --------
+    ``scans[0]``, ``scans[-1]``, ``scans["Scan002"]``, ``scans["4b1d…"]``
+    """
+
+    def __init__(self, scans: Sequence[Scan], path: Path) -> None:
+        self._scans = tuple(scans)
+        self._path = path
+
+    @overload
+    def __getitem__(self, key: int | str) -> Scan: ...
+    @overload
+    def __getitem__(self, key: slice) -> tuple[Scan, ...]: ...
+    def __getitem__(self, key: int | str | slice) -> Scan | tuple[Scan, ...]:
+        """One scan, or some.
+
+        Raises
+        ------
+        NotFoundError
+            When there is no such scan.
+        """
+        if isinstance(key, slice):
+            return self._scans[key]
+        if isinstance(key, str):
+            for scan in self._scans:
+                if key == scan.name or (key and key == scan.uid):
+                    return scan
+        elif -len(self) <= key < len(self):
+            return self._scans[key]
+        names = [scan.name for scan in self._scans]
+        some = ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
+        raise NotFoundError(
+            f"{self._path}: there is no scan {key!r}; there are {some or 'none'}"
+        )
+
+    def __iter__(self) -> Iterator[Scan]:
+        return iter(self._scans)
+
+    def __len__(self) -> int:
+        return len(self._scans)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} scans: {', '.join(s.name for s in self._scans[:8])}>"
+
+
+def about(seen: Seen) -> dict[str, Any]:
+    """Attributes of a node by the names of their fields, dates put right."""
+    about = {**seen.others, **seen.fields}
+    for key in ("date_time",):
+        date = read_date(about.get(key))
+        if date is not None:
+            about[key] = date.isoformat(" ")
+    return about
