@@ -122,7 +122,9 @@ class ColumnSurvey:
         if self.first is None and type(values[0]) is int:
             self.first = values[0]
         start = (self.first or 0) + self.rows
-        if type(values[0]) is not int or list(values) != list(range(start, start + n)):
+        # Arrays and odd numbers cannot be compared with a list: their types come first.
+        plain = type(values[0]) is int and set(map(type, values)) == {int}
+        if not plain or list(values) != list(range(start, start + n)):
             self.consecutive = False
 
     def misfits(self, plan: ColumnPlan) -> int:
@@ -312,8 +314,8 @@ class ColumnPlan:
         if codes is None:
             codes = np.zeros(n, np.uint16)
         values: list[Any] = []
-        for i, code in enumerate(codes.tolist()):
-            signature = self.signatures[code]
+        for i, code in enumerate(codes):
+            signature = self.signatures[int(code)]
             if signature == KEPT:
                 values.append(kept[i])
             elif signature == GONE:
@@ -329,9 +331,9 @@ class ColumnPlan:
 
 
 def _cast(row: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
-    real = row.dtype.kind == "c" and dtype.kind != "c"
+    given = np.real(row) if row.dtype.kind == "c" and dtype.kind != "c" else row
     with np.errstate(invalid="ignore", over="ignore"):
-        return np.asarray(row.real if real else row).astype(dtype)
+        return np.asarray(given).astype(dtype)
 
 
 def _as_array(value: Any, signature: Signature) -> np.ndarray:

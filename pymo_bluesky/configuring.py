@@ -9,14 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from .settings import Roi, SettingEntry, module_settings
+from .model import ModuleKind
+from .settings import Dialect, Roi, SettingEntry, module_settings
 
-__all__ = ["as_mapping", "distinct", "role_of", "settings_of", "units_of"]
+__all__ = ["as_list", "as_mapping", "distinct", "role_of", "settings_of", "units_of"]
 
 
 def as_mapping(value: Any) -> Mapping[str, Any]:
     """A mapping as it is; anything else as an empty one."""
     return cast(Mapping[str, Any], value) if isinstance(value, Mapping) else {}
+
+
+def as_list(value: Any) -> list[Any]:
+    """A list or tuple as a list; anything else as an empty one."""
+    return list(cast(Any, value)) if isinstance(value, (list, tuple)) else []
 
 
 def role_of(about: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -44,7 +50,10 @@ def distinct(
 
 
 def settings_of(
-    kind: str, device: str, configuration: Mapping[str, Any], dialect: str
+    kind: ModuleKind,
+    device: str,
+    configuration: Mapping[str, Any],
+    dialect: Dialect,
 ) -> bytes:
     data_keys = as_mapping(configuration.get("data_keys"))
     entries: list[SettingEntry] = []
@@ -58,10 +67,14 @@ def settings_of(
         elif role.get("role") != "axis":
             entries.append(_entry(device, name, value, about))
     viewers = {of: n for n, of in enumerate(dict.fromkeys(of for of, _ in rois))}
-    found = [
-        _roi(roi, viewers[of], parameters) for (of, roi), parameters in rois.items()
-    ]
-    return module_settings(cast(Any, kind), device, entries, found, cast(Any, dialect))
+    found: list[Roi] = []
+    for (of, roi), parameters in rois.items():
+        try:
+            found.append(_roi(roi, viewers[of], parameters))
+        except (TypeError, ValueError, OverflowError):
+            # Declared to be a ROI, but these values make none: they stay settings.
+            entries += [_entry(roi, k, v, {}) for k, v in parameters.items()]
+    return module_settings(kind, device, entries, found, dialect)
 
 
 def _entry(

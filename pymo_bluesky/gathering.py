@@ -15,8 +15,9 @@ from typing import Any, cast
 import numpy as np
 
 from .columns import ColumnPlan
-from .configuring import as_mapping, distinct, role_of, settings_of, units_of
-from .model import Array, Axis, Channel, Module
+from .configuring import as_list, as_mapping, distinct, role_of, settings_of, units_of
+from .model import Array, Axis, Channel, Module, ModuleKind
+from .settings import Dialect
 from .survey import StreamSurvey, dimension_fields
 
 __all__ = ["ColumnRef", "gather_modules", "object_of"]
@@ -65,7 +66,7 @@ def gather_modules(
     number: int,
     plans: Mapping[str, ColumnPlan],
     shape: tuple[int, ...],
-    dialect: str,
+    dialect: Dialect,
 ) -> tuple[Module, ...]:
     """The actuators and detectors of a stream, with their channels.
 
@@ -86,7 +87,7 @@ def gather_modules(
     moved = _moved(start, objects)
     modules: list[Module] = []
     for item in sorted(objects, key=lambda o: moved.get(o.name, len(moved))):
-        kind = "actuator" if item.name in moved else "detector"
+        kind: ModuleKind = "actuator" if item.name in moved else "detector"
         history = [
             (time, settings_of(kind, item.name, configuration, dialect))
             for time, configuration in distinct(item.configurations)
@@ -112,7 +113,7 @@ def _objects(stream: StreamSurvey, plans: Mapping[str, ColumnPlan]) -> list[_Obj
         data_keys = as_mapping(descriptor.get("data_keys"))
         for name, keys in as_mapping(descriptor.get("object_keys")).items():
             item = objects.setdefault(name, _Object(name))
-            for key in keys if isinstance(keys, (list, tuple)) else ():
+            for key in as_list(keys):
                 if isinstance(key, str) and key in data_keys:
                     homes.setdefault(key, name)
                     item.keys.setdefault(key, as_mapping(data_keys[key]))
@@ -171,7 +172,7 @@ def _channels(
     plans: Mapping[str, ColumnPlan],
     shape: tuple[int, ...],
 ) -> tuple[Channel, ...]:
-    configuration = item.configurations[-1][1] if item.configurations else {}
+    configuration = as_mapping(item.configurations[-1][1] if item.configurations else {})
     groups: dict[Any, list[str]] = {}
     axes: dict[str, tuple[Axis, ...]] = {}
     for key, about in item.keys.items():
@@ -255,14 +256,14 @@ def _signal_axes(
     declared = _declared_axes(key, signal, configuration)
     left = {d for d in range(len(signal))} - declared.keys()
     inferred = _inferred_axes(signal, left, configuration) if not declared else {}
-    names = about.get("dims")
+    names = as_list(about.get("dims"))
     found: list[Axis] = []
     for d in range(len(signal)):
         axis = declared.get(d) or inferred.get(d)
         if axis is None:
             continue
         label = axis.label
-        if d in inferred and isinstance(names, (list, tuple)) and len(names) > d:
+        if d in inferred and len(names) > d:
             label = str(names[d])
         found.append(Axis(label=label, units=axis.units, values=axis.values, index=d))
     return tuple(found)
@@ -318,7 +319,7 @@ def _line_of(values: Any) -> np.ndarray | None:
     if not isinstance(values, (list, tuple, np.ndarray)):
         return None
     try:
-        points = np.asarray(values)
+        points: np.ndarray = np.asarray(cast(Any, values))
     except ValueError:
         return None
     if points.ndim != 1 or points.dtype.kind not in "iuf":

@@ -111,15 +111,18 @@ def _agrees(
     for place, p in zip(places, positions, strict=True):
         if p.values is None or not p.exact or not place.size:
             continue
-        values = p.values[inside]
+        known = np.isfinite(p.values[inside])
+        place, values = place[known], p.values[inside][known]
+        if not place.size:
+            continue
         first = np.full(int(place.max()) + 1, np.nan)
         first[place] = values
         tolerance = 1e-6 * float(np.ptp(values)) + 1e-12 * float(np.abs(values).max())
         if not np.all(np.abs(values - first[place]) <= tolerance):
             return False
-        known = np.sort(first[~np.isnan(first)])
+        seen = np.sort(first[~np.isnan(first)])
         planned_once = p.planned is None or len(np.unique(p.planned)) == len(p.planned)
-        if planned_once and known.size > 1 and np.diff(known).min() <= tolerance:
+        if planned_once and seen.size > 1 and np.diff(seen).min() <= tolerance:
             return False
     return True
 

@@ -24,7 +24,7 @@ class Run(NamedTuple):
     row: int
     prefix: tuple[int, ...]
     start: int
-    count: int
+    length: int
     backwards: bool
 
 

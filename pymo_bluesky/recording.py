@@ -57,7 +57,7 @@ class _Target:
             self.held.reshape(-1, *values.shape[1:])[index] = values
             return
         for run in pieces(index, self.navigation.shape):
-            part = values[run.row : run.row + run.count]
+            part = values[run.row : run.row + run.length]
             part = part[::-1] if run.backwards else part
             yield WriteSlab(self.path, (*run.prefix, run.start), part)
 

@@ -65,7 +65,8 @@ def replay_stored(
     ]
     loose = loose_documents(scan)
     order = scan.get("Documents/Order")
-    for code, count in [] if order is None else np.asarray(order[()]).tolist():
+    runs: list[list[int]] = [] if order is None else np.asarray(order[()]).tolist()
+    for code, count in runs:
         if code == 0:
             for _ in range(count):
                 yield next(loose)

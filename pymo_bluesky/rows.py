@@ -165,15 +165,15 @@ class StreamRows:
                 yield _without_absent(event) if gaps else event
 
     def pages_of(self, count: int) -> Iterator[dict[str, Any]]:
-        """The next events as pages; a page has one descriptor."""
+        """The next events as pages; a page has one descriptor and one set of members."""
         while count:
             block, n = self._take(count)
             count -= n
-            owners = block[ColumnKey("", "descriptor")]
+            forms = _forms(block)
             at = 0
             while at < n:
                 end = at + 1
-                while end < n and owners[end] == owners[at]:
+                while end < n and forms[end] == forms[at]:
                     end += 1
                 yield _page({k: v[at:end] for k, v in block.items()}, frozenset())
                 at = end
@@ -287,7 +287,7 @@ def _kept_lines(scan: ScanNode, number: int) -> Iterator[list[Any]]:
 
 def _consecutive(points: np.ndarray) -> bool:
     return len(points) > 0 and bool(
-        np.array_equal(points, np.arange(points[0], points[0] + len(points)))
+        np.array_equal(points, int(points[0]) + np.arange(len(points)))
     )
 
 
@@ -305,8 +305,8 @@ def _gathered(array: ScanNode, points: np.ndarray, shape: Sequence[int]) -> np.n
 def _piecewise(array: ScanNode, points: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     values = np.empty((len(points), *array.shape[len(shape) :]), array.dtype)
     for run in pieces(points, shape):
-        part = np.asarray(array[(*run.prefix, slice(run.start, run.start + run.count))])
-        values[run.row : run.row + run.count] = part[::-1] if run.backwards else part
+        part = np.asarray(array[(*run.prefix, slice(run.start, run.start + run.length))])
+        values[run.row : run.row + run.length] = part[::-1] if run.backwards else part
     return values
 
 
@@ -322,6 +322,18 @@ def _rows_of(block: Block, group: str, n: int) -> list[dict[str, Any]]:
     if _has_gaps(v for _, v in columns):
         return [_without_absent(row) for row in rows]
     return rows
+
+
+def _forms(block: Block) -> list[Any]:
+    """Of each row, what must be equal for two rows to stand in one page."""
+    gappy = [values for values in block.values() if _has_gaps(iter([values]))]
+    absent = [[value is ABSENT for value in values] for values in gappy]
+    owners = block[ColumnKey("", "descriptor")]
+    filled = block.get(ColumnKey("", "filled"), owners)
+    names: list[frozenset[Any]] = [
+        frozenset(f if isinstance(f, dict) else ()) for f in filled
+    ]
+    return list(zip(owners, names, *absent, strict=True))
 
 
 def _has_gaps(columns: Iterator[list[Any]]) -> bool:

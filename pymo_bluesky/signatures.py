@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -82,10 +82,10 @@ def is_storable(dtype: np.dtype[Any]) -> bool:
 
 def signature_of(value: Any) -> Signature:
     """How a value is held; ``value`` or ``kept`` when no array can hold it."""
-    kind = type(value)
+    kind: Any = type(value)
     if kind in PLAIN and (kind is not int or value in INT64):
         return PLAIN[kind]
-    if kind is np.ndarray or isinstance(value, np.generic):
+    if kind is np.ndarray or issubclass(kind, np.generic):
         if kind is np.ndarray and (value.size == 0 or not is_storable(value.dtype)):
             return odd_signature(value)
         if is_storable(value.dtype):
@@ -103,7 +103,7 @@ def signature_of(value: Any) -> Signature:
 
 
 def odd_signature(value: Any) -> Signature:
-    if isinstance(value, np.ndarray) and value.nbytes > _MAX_VALUE_TEXT:
+    if type(value) is np.ndarray and cast(Any, value).nbytes > _MAX_VALUE_TEXT:
         return KEPT
     if isinstance(value, str) and len(value) > _MAX_VALUE_TEXT:
         return KEPT

@@ -10,12 +10,12 @@ import functools
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 
 import h5py
 import numpy as np
 
-from .append import appending, creating
+from .append import Overlay, appending, creating
 from .nodes import Tree, open_tree
 from .operations import (
     Append,
@@ -68,7 +68,7 @@ def append_to(path: Path, operations: Any, *, lock_timeout: float = 2.0) -> None
         _write(overlay, "r+", operations)
 
 
-def _write(overlay: IO[bytes], mode: str, operations: Any) -> None:
+def _write(overlay: Overlay, mode: str, operations: Any) -> None:
     with h5py.File(overlay, mode, libver=_LIBVER) as file:
         writer = _Writer(file)
         for operation in operations(Tree(file)):

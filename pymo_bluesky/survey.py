@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -99,11 +99,13 @@ def _numbers(values: Any, rows: int) -> list[float]:
 def _number(value: Any) -> float:
     if isinstance(value, (float, int, np.floating, np.integer)):
         try:
-            return float(value)
+            return float(cast(Any, value))
         except OverflowError:
             return np.nan
-    if isinstance(value, np.ndarray) and value.size == 1 and value.dtype.kind in "iuf":
-        return float(value.reshape(()))
+    if type(value) is np.ndarray:
+        given = cast(Any, value)
+        if given.size == 1 and given.dtype.kind in "iuf":
+            return float(given.reshape(()))
     return np.nan
 
 
@@ -173,7 +175,8 @@ def _moved_keys(
     """Data keys of the objects that the plan moves, in one descriptor."""
     fields = {field for fields in dimension_fields(start) for field in fields}
     motors = start.get("motors")
-    names = {m for m in motors if isinstance(m, str)} if _is_list(motors) else set()
+    given = cast(Sequence[Any], motors) if _is_list(motors) else ()
+    names = {m for m in given if isinstance(m, str)}
     found = set(fields)
     objects = descriptor.get("object_keys")
     if isinstance(objects, Mapping):

@@ -97,7 +97,8 @@ def _scalar_apart(x: np.generic) -> Any:
 
 def _scalar_together(parts: Any) -> Any:
     descr, data = parts
-    return np.frombuffer(data, dtype=dtype_of(descr)).copy()[0]
+    scalar: Any = np.frombuffer(data, dtype=dtype_of(descr)).copy()[0]
+    return scalar
 
 
 def _masked_apart(a: np.ma.MaskedArray[Any, Any]) -> Any:
@@ -113,7 +114,7 @@ def _masked_together(parts: Any) -> Any:
 
 
 def _float_together(data: Any) -> float:
-    return cast(float, struct.unpack(">d", bytes.fromhex(data))[0])
+    return struct.unpack(">d", bytes.fromhex(data))[0]
 
 
 _KINDS = {
@@ -169,11 +170,11 @@ def _tag_of(x: Any) -> str | None:
     """The awkward kind of a value that is not of JSON's own types, by its class."""
     if isinstance(x, np.ma.MaskedArray):
         return "masked"
-    if isinstance(x, np.ndarray):
-        return "objects" if x.dtype.hasobject or x.dtype.kind == "T" else "array"
-    if isinstance(x, np.generic):
-        named = {"U": "npstr", "S": "npbytes"}
-        return named.get(x.dtype.kind, "scalar")
+    if isinstance(x, np.ndarray | np.generic):
+        kind = cast(np.dtype[Any], x.dtype)
+        if isinstance(x, np.generic):
+            return {"U": "npstr", "S": "npbytes"}.get(kind.kind, "scalar")
+        return "objects" if kind.hasobject or kind.kind == "T" else "array"
     for kind, tag in _CLASSES:
         if isinstance(x, kind):
             return tag
@@ -194,7 +195,8 @@ _CLASSES: tuple[tuple[type, str], ...] = (
 
 def _simplified(x: Any) -> Any:
     """A subclass of a plain type as that plain type; anything else as it is."""
-    for plain in (bool, int, float, str, list):
+    plains: tuple[Any, ...] = (bool, int, float, str, list)
+    for plain in plains:
         if isinstance(x, plain):
             return plain(x)
     if isinstance(x, Mapping):
@@ -228,7 +230,7 @@ def to_json(value: object) -> str:
 
 
 def _tagged(x: Any) -> Any:
-    kind = type(x)
+    kind: Any = type(x)
     if kind is float:
         return x if math.isfinite(x) else _wrap("float", x)
     if kind in _DIRECT and kind is not list:
@@ -325,18 +327,15 @@ def pack(value: object, blobs: list[memoryview] | None = None) -> bytes:
             return _ext("map", x, blobs)
         tag = _tag_of(x)
         if tag == "array" and blobs is not None and x.nbytes >= BLOB_BYTES:
-            return _blob(x, blobs)
+            return _blob(cast(Any, x), blobs)
         if tag is not None:
             return _ext(tag, x, blobs)
         simple = _simplified(x)
         return simple if type(simple) is not type(x) else _ext("text of", x, blobs)
 
-    return cast(
-        bytes,
-        msgpack.packb(
+    return msgpack.packb(
             value, default=default, strict_types=True, unicode_errors="surrogatepass"
-        ),
-    )
+        )
 
 
 def _ext(tag: str, x: Any, blobs: list[memoryview] | None) -> msgpack.ExtType:
@@ -346,9 +345,9 @@ def _ext(tag: str, x: Any, blobs: list[memoryview] | None) -> msgpack.ExtType:
 
 def _blob(a: np.ndarray, blobs: list[memoryview]) -> msgpack.ExtType:
     whole = np.ascontiguousarray(a)
-    blobs.append(memoryview(whole.reshape(-1).view(np.uint8)))
+    blobs.append(memoryview(cast(Any, whole.reshape(-1).view(np.uint8))))
     head = [dtype_name(a.dtype), list(a.shape), len(blobs) - 1]
-    return msgpack.ExtType(_BLOB, cast(bytes, msgpack.packb(head)))
+    return msgpack.ExtType(_BLOB, msgpack.packb(head))
 
 
 def unpack(data: bytes | memoryview, blobs: Sequence[Any] | None = ()) -> Any:

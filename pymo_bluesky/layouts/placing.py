@@ -178,8 +178,10 @@ def _axis_fields(
     layout: Layout, axis: Axis, values: np.ndarray, index: int | None = None
 ) -> dict[str, Any]:
     known = layout.row(Role.NAV_AXIS if index is None else Role.SIGNAL_AXIS).fields
-    steps = np.diff(values)
-    linear = bool(steps.size and np.allclose(steps, steps.mean()))
+    with np.errstate(invalid="ignore", over="ignore"):  # a readback can be anything
+        steps = np.diff(values)
+        step = float(steps.mean()) if steps.size else np.nan
+        linear = bool(np.isfinite(step) and np.allclose(steps, step))
     empty = not values.size
     fields = {
         "title": axis.label,
@@ -189,7 +191,7 @@ def _axis_fields(
         "spread_order": axis.spread_order,
         "size": int(values.size),
         "offset": float(values[0]) if values.size else 0.0,
-        "scaling": float(steps.mean()) if linear else 1.0,
+        "scaling": step if linear else 1.0,
         "distribution": "uniform" if linear else "spread",
         "shape": values.shape,
         "dtype": values.dtype.name,
@@ -331,7 +333,7 @@ def _data_fields(
     scan_type = str(scan.get("scan_type", ""))
     if short and branch.spread:
         scan_type = "tabular"
-    fields = {
+    fields: dict[str, Any] = {
         "title": channel.title,
         "name": channel.title,
         "label": array.label,
@@ -365,13 +367,14 @@ _SOURCE = {
 
 
 def _made_empty(node: Node, array: Array) -> MakeArray:
-    given = array.data if isinstance(array.data, np.ndarray) else None
+    values: Any = array.data
+    given: np.ndarray | None = values if isinstance(values, np.ndarray) else None
     return MakeArray(
         path=node.path,
-        shape=tuple(array.data.shape),
-        dtype=array.data.dtype,
+        shape=tuple(values.shape),
+        dtype=values.dtype,
         attributes=node.attributes,
         data=given if given is None or given.size else None,
-        fill=np.nan if array.data.dtype.kind in "fc" else None,
+        fill=np.nan if values.dtype.kind in "fc" else None,
         growing=node.kind is Kind.GROWING,
     )

@@ -13,7 +13,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..errors import LayoutError
-from .attributes import decode, encode
+from ..settings import Dialect
+from .attributes import decode, encode, misread
 
 __all__ = ["Kind", "Layout", "Node", "Recognised", "Role", "Row"]
 
@@ -207,7 +208,7 @@ class Layout:
     name: str
     versions: str
     rows: tuple[Row, ...]
-    dialect: str
+    dialect: Dialect
     channels_hold_one: bool = False
     ascending: bool = False
     axes_listed: bool = False
@@ -262,7 +263,9 @@ class Layout:
                 f"{', '.join(sorted(fields))}"
             )
         attributes = {
-            name: value if name in row.raw else self.encode(name, value)
+            name: value
+            if name in row.raw and not misread(value)
+            else self.encode(name, value)
             for name, value in values.items()
         }
         base = parent.rstrip("/")
