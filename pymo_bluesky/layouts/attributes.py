@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["RAW_NAMES", "decode", "encode"]
+__all__ = ["RAW_NAMES", "decode", "encode", "misread"]
 
 RAW_NAMES = frozenset(
     {"CLASS", "TITLE", "VERSION", "EXTDIM", "PYTABLES_FORMAT_VERSION", "swmr_active"}
@@ -46,7 +46,7 @@ def encode(name: str, value: Any) -> Any:
     'GROUP'
     """
     if name in RAW_NAMES:
-        return _wrap(value) if name == "TITLE" and _misread(value) else value
+        return _wrap(value) if name == "TITLE" and misread(value) else value
     plain = value.item() if isinstance(value, np.generic) else value
     if isinstance(plain, float) and not math.isfinite(plain):
         plain = str(plain)
@@ -60,8 +60,8 @@ def _wrap(value: Any) -> str:
     return json.dumps({"module": "builtins", "type": kind, "data": repr(value)})
 
 
-def _misread(title: str) -> bool:
-    """Whether PyMoDAQ 5 would make a number of a title, or HDF5 would cut it."""
+def misread(title: str) -> bool:
+    """Whether PyMoDAQ 5 would make a number of unwrapped text, or HDF5 would cut it."""
     if not title.isprintable():
         return True
     try:
