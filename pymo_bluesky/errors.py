@@ -17,6 +17,8 @@ __all__ = [
     "Problem",
     "PymoError",
     "WriteError",
+    "listed",
+    "printable",
 ]
 
 Severity = Literal["error", "warning"]
@@ -115,3 +117,19 @@ class Problem:
 def listed(problems: Iterable[Problem]) -> str:
     """Problems as the lines of one message, so that all are told at once."""
     return "\n".join(f"  - {problem}" for problem in problems)
+
+
+def printable(text: str) -> str:
+    r"""Text out of a file as a terminal can show it: control characters are escaped.
+
+    Examples
+    --------
+    >>> printable("/RawData/\x1b[31mScan000")
+    '/RawData/\\x1b[31mScan000'
+    """
+    if text.isprintable():
+        return text
+    escaped = (c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+    return "".join(
+        c if c.isprintable() else e for c, e in zip(text, escaped, strict=True)
+    )

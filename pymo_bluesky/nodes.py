@@ -19,10 +19,11 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
+from h5py import h5o
 
-from .errors import FormatError, NotFoundError
+from .errors import FormatError, NotFoundError, printable
 
-__all__ = ["LazyArray", "Listing", "Node", "Source", "Tree", "open_tree", "printable"]
+__all__ = ["LazyArray", "Listing", "Node", "Source", "Tree", "open_tree"]
 
 MAX_CHILDREN = 10_000
 """Nodes in one group; PyMoDAQ's numbering ends at 999 scans."""
@@ -40,22 +41,6 @@ _BUSY = (errno.EAGAIN, errno.EACCES)
 _LOCK_TIMEOUT = 2.0
 _RETRY = 0.02
 _UNREADABLE = (OSError, RuntimeError, KeyError, TypeError, ValueError)
-
-
-def printable(text: str) -> str:
-    r"""A name from a file as it can be shown: control characters are escaped.
-
-    Examples
-    --------
-    >>> printable("/RawData/\x1b[31mScan000")
-    '/RawData/\\x1b[31mScan000'
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "replace").decode()
-        for c in text.encode("utf-8", "backslashreplace").decode()
-    )
 
 
 class Listing(NamedTuple):
@@ -93,7 +78,7 @@ class Node:
     @property
     def address(self) -> int:
         """Where it lies in the file: two names of one node have the same."""
-        return int(h5py.h5o.get_info(self._object.id).addr)
+        return int(h5o.get_info(self._object.id).addr)
 
     # ------------------------------------------------------------------- attributes
 

@@ -8,8 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from .reading import Dataset, Module, Scan, Scans, Stream
+from .reading.dataset import layout_of as identify
+from .reading.dataset import scan_nodes
 
-__all__ = ["Dataset", "Module", "Scan", "Scans", "Stream", "open_dataset", "replay"]
+__all__ = [
+    "Dataset",
+    "Module",
+    "Scan",
+    "Scans",
+    "Stream",
+    "identify",
+    "open_dataset",
+    "replay",
+    "scan_nodes",
+]
 
 
 def open_dataset(path: str | os.PathLike[str]) -> Dataset:

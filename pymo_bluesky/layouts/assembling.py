@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -323,7 +323,7 @@ class _WithoutOnes:
 
     def __getitem__(self, key: Any) -> Any:
         """Part of it."""
-        keys = list(key) if isinstance(key, tuple) else [key]
+        keys: list[Any] = list(cast(Any, key)) if isinstance(key, tuple) else [key]
         if not any(part is Ellipsis for part in keys):
             keys.append(Ellipsis)
         ones = [0 if n == 1 else slice(None) for n in self._base.shape[self._kept :]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -153,11 +154,11 @@ def _grid(
     grid: tuple[int, ...],
     average: int,
 ) -> Navigation:
-    ranks = [
-        np.searchsorted(values, axis.values)
+    ranks = tuple(
+        cast(np.ndarray, np.searchsorted(values, axis.values))
         for values, axis in zip(distinct, lists, strict=True)
-    ]
-    visits = np.ravel_multi_index(tuple(ranks), grid, mode="clip")
+    )
+    visits = cast(np.ndarray, np.ravel_multi_index(ranks, grid, mode="clip"))
     axes = [
         Axis(label=axis.label, units=axis.units, values=values, index=axis.index)
         for axis, values in zip(lists, distinct, strict=True)

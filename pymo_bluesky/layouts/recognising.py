@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..errors import FormatError, Problem
+from ..errors import FormatError, Problem, printable
 from .pymodaq3 import PYMODAQ3
 from .pymodaq5 import PYMODAQ5
 from .table import Kind, Layout, Role, Row
@@ -154,11 +154,11 @@ class Watch:
 
     def warn(self, where: str, kind: str, message: str) -> None:
         """Note what does not stop the rest from being read."""
-        self.problems.append(Problem(shown(where), "warning", kind, message))
+        self.problems.append(Problem(printable(where), "warning", kind, message))
 
     def error(self, where: str, kind: str, message: str) -> None:
         """Note that data are wrong or cannot be read."""
-        self.problems.append(Problem(shown(where), "error", kind, message))
+        self.problems.append(Problem(printable(where), "error", kind, message))
 
     def extra(self, where: str, kind: str, message: str) -> None:
         """Note a node that is not part of the dataset as it is understood."""
@@ -173,23 +173,10 @@ class Watch:
         self._left -= 1
         if self._left < 0:
             raise FormatError(
-                f"{shown(node.path)}: more than {MAX_NODES:,} nodes in one scan; no "
-                "PyMoDAQ writes that"
+                f"{printable(node.path)}: more than {MAX_NODES:,} nodes in one scan, "
+                "which no PyMoDAQ writes"
             )
         return True
-
-
-def shown(path: str) -> str:
-    r"""A path with control characters escaped, as it can be printed.
-
-    Examples
-    --------
-    >>> shown("/RawData/\x1b[31m")
-    '/RawData/\\x1b[31m'
-    """
-    if path.isprintable():
-        return path
-    return path.encode("unicode_escape", "backslashreplace").decode()
 
 
 def identify(root: FileNode) -> Layout | None:
@@ -216,11 +203,11 @@ def identify(root: FileNode) -> Layout | None:
 
 def _wrapped(node: FileNode) -> bool:
     """Whether attributes are PyMoDAQ's JSON: since 2.0.1."""
-    texts = (bytes(v) if isinstance(v, bytes) else v for v in node.attributes.values())
     return any(
-        text.startswith(b'{"module"' if isinstance(text, bytes) else '{"module"')
-        for text in texts
-        if isinstance(text, str | bytes)
+        value.startswith(b'{"module"')
+        if isinstance(value, bytes)
+        else isinstance(value, str) and value.startswith('{"module"')
+        for value in node.attributes.values()
     )
 
 

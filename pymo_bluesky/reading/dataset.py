@@ -15,18 +15,19 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any
 
-from ..errors import FormatError, Problem
+from ..errors import FormatError, Problem, printable
 from ..layouts.assembling import assemble, xml_bytes
 from ..layouts.pickled import plain_value
 from ..layouts.recognising import Seen, Watch, identify, look, roots
 from ..layouts.table import Layout, Role
-from ..nodes import LazyArray, Source, Tree, printable
+from ..nodes import LazyArray, Node, Source, Tree
 from ..replaying import replay_stored
 from ..settings import Parameter
 from .scan import Content, Scan, Scans, about
+from .showing import dataset_twig, drawn
 from .stream import parsed_settings
 
-__all__ = ["Dataset"]
+__all__ = ["Dataset", "layout_of", "scan_nodes"]
 
 
 class Dataset:
@@ -44,7 +45,7 @@ class Dataset:
         self._held = ExitStack()
         self._watch = Watch()
         with self._source.opened() as tree:
-            self._layout = _layout(tree, path)
+            self._layout = layout_of(tree, path)
             root = roots(self._layout, tree.root, self._watch)
             if root is None:
                 raise FormatError(f"{path}: its root is not one that PyMoDAQ writes")
@@ -137,11 +138,16 @@ class Dataset:
         del lines
         return [*self._watch.problems, *inside]
 
-    def tree(self) -> str:
-        """The dataset as a tree of text, with settings and ROIs."""
-        from .showing import dataset_tree
+    def tree(self, *, settings: bool = True) -> str:
+        """The dataset as a tree of text.
 
-        return dataset_tree(self)
+        Parameters
+        ----------
+        settings
+            Whether the settings of the modules are shown too.
+        """
+        with self._source.opened():
+            return drawn(dataset_twig(self, settings=settings))
 
     # ---------------------------------------------------------------- for its scans
 
@@ -213,7 +219,14 @@ class _Top:
         )
 
 
-def _layout(tree: Tree, path: Path) -> Layout:
+def layout_of(tree: Tree, path: Path) -> Layout:
+    """The layout of an open file, from what is in it.
+
+    Raises
+    ------
+    FormatError
+        When it is not PyMoDAQ's.
+    """
     layout = identify(tree.root)
     if layout is not None:
         return layout
@@ -223,3 +236,10 @@ def _layout(tree: Tree, path: Path) -> Layout:
         f"{', '.join(names[:8]) or 'nothing'}, where RawData (PyMoDAQ 4 and 5) or "
         "Raw_datas (1 to 3) was expected"
     )
+
+
+def scan_nodes(tree: Tree, layout: Layout) -> list[tuple[int, Node]]:
+    """Scans of an open dataset by their numbers, none of them looked into."""
+    root = roots(layout, tree.root, Watch())
+    scans = _Top.of(root).scans if root else ()
+    return [(scan.number, tree.node(scan.node.path)) for scan in scans]

@@ -18,6 +18,7 @@ from ..layouts.recognising import Seen
 from ..layouts.table import Role
 from ..model import Array, Axis
 from ..settings import Parameter, Roi
+from .showing import drawn, scan_twig
 from .stream import Module, Stream, described, parsed_settings
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ class Scan:
         return self._content.assembled
 
     @cached_property
-    def _trunk(self) -> Stream:
+    def trunk(self) -> Stream:
+        """What the scan itself measured, without other streams."""
         return Stream(self.assembled.scan.trunk, self.path)
 
     @cached_property
@@ -109,38 +111,38 @@ class Scan:
     def actuators(self) -> tuple[Module, ...]:
         """Its actuators."""
         own = [m for stream in self._beside for m in stream.actuators]
-        return (*self._trunk.actuators, *own)
+        return (*self.trunk.actuators, *own)
 
     @property
     def detectors(self) -> tuple[Module, ...]:
         """Its detectors."""
         own = [m for stream in self._beside for m in stream.detectors]
-        return (*self._trunk.detectors, *own)
+        return (*self.trunk.detectors, *own)
 
     @property
     def axes(self) -> tuple[Axis, ...]:
         """Navigation axes: positions of the actuators."""
-        return self._trunk.axes
+        return self.trunk.axes
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Points along each navigation dimension."""
-        return self._trunk.shape
+        return self.trunk.shape
 
     @property
     def timestamps(self) -> Array | None:
         """Seconds since the start of each point; None when the file does not tell."""
-        return self._trunk.timestamps
+        return self.trunk.timestamps
 
     @property
     def visited(self) -> np.ndarray | None:
         """Which points were measured, of the scan's shape; None when not known."""
-        return self._trunk.visited
+        return self.trunk.visited
 
     @property
     def visits(self) -> np.ndarray | None:
         """Flat number of each visited point in the order of visiting; None: unknown."""
-        return self._trunk.visits
+        return self.trunk.visits
 
     @property
     def settings_xml(self) -> bytes:
@@ -174,7 +176,7 @@ class Scan:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong with it; looks at everything but the values."""
-        modules = [*self._trunk.modules]
+        modules = [*self.trunk.modules]
         for stream in self.streams.values():
             modules += stream.modules
         parsed = [self._parsed, *(module.parsed for module in modules)]
@@ -201,15 +203,19 @@ class Scan:
         MissingExtraError
             When xarray is not installed.
         """
-        from .labelling import as_xarray
+        from ..labelled import labelled
 
-        return as_xarray(self)
+        return labelled(self.assembled.scan.trunk)
 
-    def tree(self) -> str:
-        """The scan as a tree of text, with settings and ROIs."""
-        from .showing import scan_tree
+    def tree(self, *, settings: bool = True) -> str:
+        """The scan as a tree of text.
 
-        return scan_tree(self)
+        Parameters
+        ----------
+        settings
+            Whether the settings of its modules are shown too.
+        """
+        return drawn(scan_twig(self, settings=settings))
 
     def __repr__(self) -> str:
         kind = " ".join(
@@ -217,7 +223,7 @@ class Scan:
             for key in ("scan_type", "scan_sub_type")
             if self.attributes.get(key)
         )
-        what = described(self._trunk)
+        what = described(self.trunk)
         if self.assembled.beside:
             what = "series of " + ", ".join(self.streams)
         return f"<{self.name}{': ' if kind else ''}{kind}, {what}>"

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..errors import FormatError, Problem
+from ..errors import FormatError, Problem, printable
 from ..model import Array, Axis, Branch, Channel
 from ..model import Module as ModuleModel
 from ..settings import Parameter, Roi, from_xml, rois_from_xml
@@ -128,7 +128,7 @@ def parsed_settings(xml: bytes, where: str) -> tuple[Parameter | None, Problem |
     try:
         return from_xml(xml), None
     except FormatError as error:
-        return None, Problem(where, "warning", "settings", str(error))
+        return None, Problem(printable(where), "warning", "settings", str(error))
 
 
 def times(shape: tuple[int, ...]) -> str:

@@ -1,0 +1,174 @@
+"""Datasets and scans as trees of text; knows no files and no terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ..errors import printable
+from ..model import Array, Axis, Channel
+from ..settings import Parameter, Roi
+from .stream import Module, Stream, times
+
+if TYPE_CHECKING:
+    from .dataset import Dataset
+    from .scan import Scan
+
+__all__ = ["Twig", "dataset_twig", "drawn", "scan_twig"]
+
+_LONGEST = 60
+
+
+class Twig(NamedTuple):
+    """A line of a tree, and what hangs below it."""
+
+    text: str
+    twigs: tuple[Twig, ...] = ()
+
+
+def drawn(twig: Twig) -> str:
+    """A tree as lines of text.
+
+    Examples
+    --------
+    >>> print(drawn(Twig("camera", (Twig("exposure: 0.1 s"), Twig("gain: 2")))))
+    camera
+    ├── exposure: 0.1 s
+    └── gain: 2
+    """
+    return "\n".join([printable(twig.text), *_below(twig)])
+
+
+def _below(twig: Twig) -> Iterator[str]:
+    for number, child in enumerate(twig.twigs, 1):
+        last = number == len(twig.twigs)
+        yield f"{'└── ' if last else '├── '}{printable(child.text)}"
+        for line in _below(child):
+            yield f"{'    ' if last else '│   '}{line}"
+
+
+def dataset_twig(dataset: Dataset, *, settings: bool = True) -> Twig:
+    """A dataset as a tree: its scans, its log, what else lies in it.
+
+    Parameters
+    ----------
+    dataset
+        What to show.
+    settings
+        Whether the settings of the modules are shown too.
+    """
+    about = dataset.attributes
+    keys = ("author", "sample", "date_time")
+    words = [
+        dataset.layout,
+        f"PyMoDAQ {dataset.pymodaq_version or 'of unknown version'}",
+        *(str(about[key]) for key in keys if about.get(key)),
+    ]
+    twigs = [scan_twig(scan, settings=settings) for scan in dataset.scans]
+    if dataset.log:
+        twigs.append(Twig("log", tuple(_line(text) for text in dataset.log)))
+    twigs += [Twig(f"not recognised: {path}") for path in dataset.extras]
+    return Twig(f"{dataset.path.name}  ({', '.join(words)})", tuple(twigs))
+
+
+def scan_twig(scan: Scan, *, settings: bool = True) -> Twig:
+    """A scan as a tree: its axes, modules, ROIs, other streams.
+
+    Parameters
+    ----------
+    scan
+        What to show.
+    settings
+        Whether the settings of the modules are shown too.
+    """
+    about = scan.attributes
+    keys = ("scan_type", "scan_sub_type", "plan_name", "date_time", "exit_status")
+    words = [str(about[key]) for key in keys if about.get(key)]
+    parts = list(_stream(scan.trunk, settings))
+    parts += [
+        Twig(f"stream {name}: {_points(stream)}", tuple(_stream(stream, settings)))
+        for name, stream in scan.streams.items()
+    ]
+    if settings and scan.settings:
+        parts.append(Twig("settings", _parameters(scan.settings.children)))
+    parts += [Twig(f"not recognised: {path}") for path in scan.extras]
+    head = f"{scan.name}  {', '.join(words)}" if words else scan.name
+    return Twig(f"{head}  {_points(scan.trunk)}", tuple(parts))
+
+
+def _points(stream: Stream) -> str:
+    if not stream.shape:
+        return "one point"
+    visited = stream.visited
+    of = "" if visited is None or visited.all() else f", {visited.sum()} visited"
+    return f"{' x '.join(map(str, stream.shape))} points{of}"
+
+
+def _stream(stream: Stream, settings: bool) -> Iterator[Twig]:
+    for axis in stream.axes:
+        yield _axis(axis)
+    for module in stream.modules:
+        yield _module(module, settings)
+
+
+def _module(module: Module, settings: bool) -> Twig:
+    twigs = [_channel(channel) for channel in module.channels]
+    twigs += [_roi(roi) for roi in module.rois]
+    if settings and module.settings:
+        twigs.append(Twig("settings", _parameters(module.settings.children)))
+    return Twig(f"{module.kind} {module.title}", tuple(twigs))
+
+
+def _channel(channel: Channel) -> Twig:
+    twigs = [_array(array) for array in channel.arrays]
+    twigs += [_array(array, "error of ") for array in channel.errors]
+    twigs += [_array(array, "background of ") for array in channel.backgrounds]
+    twigs += [_axis(axis) for axis in channel.axes]
+    note = ", calculated" if channel.source == "calculated" else ""
+    return Twig(f"{channel.title} ({channel.dimension}{note})", tuple(twigs))
+
+
+def _array(array: Array, what: str = "") -> Twig:
+    units = f" in {array.units}" if array.units else ""
+    return Twig(
+        f"{what}{array.label}: {times(array.data.shape)}, {array.data.dtype}{units}"
+    )
+
+
+def _axis(axis: Axis) -> Twig:
+    values = np.asarray(axis.values)
+    ends = f", {values[0]:.10g} to {values[-1]:.10g}" if values.size else ""
+    units = f" {axis.units}" if axis.units else ""
+    return Twig(f"axis {axis.label or axis.index}: {values.size} values{ends}{units}")
+
+
+def _roi(roi: Roi) -> Twig:
+    place = ", ".join(f"{part:g}" for part in roi.position)
+    sides = " x ".join(f"{side:g}" for side in roi.size or ())
+    size = f", size {sides}" if sides else ""
+    off = "" if roi.enabled else ", off"
+    return Twig(f"{roi.name}: {roi.roi_type}, {roi.anchor} ({place}){size}{off}")
+
+
+def _parameters(parameters: Iterable[Parameter]) -> tuple[Twig, ...]:
+    return tuple(
+        Twig(_parameter(parameter), _parameters(parameter.children))
+        for parameter in parameters
+    )
+
+
+def _parameter(parameter: Parameter) -> str:
+    value = parameter.value
+    if value is None:
+        return parameter.title
+    text = str(value).replace("\n", " ")
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}…"
+    units = f" {parameter.units}" if parameter.units else ""
+    return f"{parameter.title.rstrip(': ')}: {text}{units}"
+
+
+def _line(text: str) -> Twig:
+    return Twig(text.replace("\n", " "))
