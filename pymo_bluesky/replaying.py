@@ -16,7 +16,7 @@ __all__ = [
     "loose_documents",
     "replay_stored",
     "stored_index",
-    "stream_rows",
+    "values_beside_tree",
 ]
 
 
@@ -94,8 +94,20 @@ def loose_documents(scan: ScanNode) -> Iterator[tuple[str, dict[str, Any]]]:
         yield name, doc
 
 
-def stream_rows(scan: ScanNode, name: str) -> StreamRows | None:
-    """The rows of one stream of a scan; None when it has no such stream.
+def values_beside_tree(scan: ScanNode, stream: str) -> dict[str, np.ndarray]:
+    """Values of the data keys that no array of PyMoDAQ's tree holds: texts, mappings.
+
+    Parameters
+    ----------
+    scan
+        Group of the scan.
+    stream
+        Name of the stream.
+
+    Returns
+    -------
+    dict
+        By data key; of objects, shape (points,), None where there is no value.
 
     Raises
     ------
@@ -103,7 +115,23 @@ def stream_rows(scan: ScanNode, name: str) -> StreamRows | None:
         When the document store is damaged.
     """
     index = stored_index(scan)
+    found: dict[str, np.ndarray] = {}
     for number, about in enumerate([] if index is None else index["streams"]):
-        if about["name"] == name:
-            return StreamRows.read(scan, number, about)
-    return None
+        if about["name"] == stream and about["rows"]:
+            rows = StreamRows.read(scan, number, about)
+            found.update(_beside_tree(rows))
+    return found
+
+
+def _beside_tree(rows: StreamRows) -> dict[str, np.ndarray]:
+    beside = {c.key for c in rows.columns if c.key.group == "data" and not c.in_tree}
+    rows.columns = [c for c in rows.columns if c.key in beside or not c.key.group]
+    found = {key.name: np.full(rows.points, None, object) for key in beside}
+    points = np.arange(rows.rows) if rows.index is None else np.asarray(rows.index[()])
+    if not found:
+        return {}
+    for point, event in zip(points.tolist(), rows.events(rows.rows), strict=True):
+        if point < rows.points:  # else a later event repeats it
+            for name, value in event["data"].items():
+                found[name][point] = value
+    return found

@@ -1,0 +1,131 @@
+"""Which runs the files of a folder hold, looked at again where they changed.
+
+Knows neither values nor streams: of a run only its start document is read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import FormatError, Problem, PymoError
+from ..nodes import Node, Tree, open_tree
+from ..reader import identify, scan_nodes
+from ..replaying import loose_documents
+
+__all__ = ["Entry", "Index", "scans_of"]
+
+_SUFFIXES = (".h5", ".hdf5")
+_RETRY_SECONDS = 10.0
+
+
+class Stamp(NamedTuple):
+    """What tells that a file changed."""
+
+    modified: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A run in a file."""
+
+    path: Path
+    scan: str
+    uid: str
+    start: Mapping[str, Any]
+
+    @property
+    def age(self) -> tuple[float, str, str]:
+        """To sort by, the oldest first."""
+        began = self.start.get("time")
+        when = float(began) if isinstance(began, int | float) else 0.0
+        return (when, str(self.path), self.scan)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """What was found in one file, and when."""
+
+    stamp: Stamp
+    entries: tuple[Entry, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    tried_again: float | None = None
+
+    def holds(self, stamp: Stamp) -> bool:
+        """Whether that is still so: another program may have held an unread file."""
+        patient = self.tried_again is None or time.monotonic() < self.tried_again
+        return stamp == self.stamp and patient
+
+
+@dataclass(slots=True)
+class Index:
+    """The runs of all files below a folder, as they are now."""
+
+    directory: Path
+    _files: dict[Path, File] = field(default_factory=dict[Path, File])
+
+    def files(self) -> Iterator[File]:
+        """What each file holds, looked at again where it changed."""
+        found = dict(_datasets_below(self.directory))
+        for path in self._files.keys() - found.keys():
+            del self._files[path]
+        for path, stamp in found.items():
+            known = self._files.get(path)
+            if known is None or not known.holds(stamp):
+                self._files[path] = _look_into(path, stamp)
+        return iter(self._files.values())
+
+    def entries(self) -> list[Entry]:
+        """All runs, the oldest first."""
+        found = [entry for file in self.files() for entry in file.entries]
+        return sorted(found, key=lambda entry: entry.age)
+
+
+def _datasets_below(directory: Path) -> Iterator[tuple[Path, Stamp]]:
+    """HDF5 files by name; what is hidden is a writer's unfinished work."""
+    for folder, below, names in os.walk(directory):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        for name in sorted(names):
+            if name.startswith(".") or not name.lower().endswith(_SUFFIXES):
+                continue
+            path = Path(folder, name)
+            with contextlib.suppress(OSError):  # it was removed meanwhile
+                about = path.stat()
+                if stat.S_ISREG(about.st_mode):
+                    yield path, Stamp(about.st_mtime_ns, about.st_size)
+
+
+def _look_into(path: Path, stamp: Stamp) -> File:
+    entries: list[Entry] = []
+    problems: list[Problem] = []
+    try:
+        with open_tree(path) as tree:
+            for node in scans_of(tree, path):
+                try:
+                    entries.append(_entry(path, node))
+                except PymoError as error:
+                    where = f"{path}{node.path}"
+                    problems.append(Problem(where, "warning", "no-run", str(error)))
+    except PymoError as error:
+        problems.append(Problem(str(path), "warning", "no-dataset", str(error)))
+        return File(stamp, (), tuple(problems), time.monotonic() + _RETRY_SECONDS)
+    return File(stamp, tuple(entries), tuple(problems))
+
+
+def scans_of(tree: Tree, path: Path) -> list[Node]:
+    """The scans of an open dataset, none of them looked into."""
+    return [node for _, node in scan_nodes(tree, identify(tree, path))]
+
+
+def _entry(path: Path, scan: Node) -> Entry:
+    name, start = next(loose_documents(scan), ("", {}))
+    if name != "start":
+        raise FormatError("it holds no run of bluesky")
+    return Entry(path, scan.name, str(start["uid"]), start)
