@@ -119,7 +119,8 @@ class _Writer:
             options |= {"compression": "gzip", "compression_opts": 4}
             options |= {"shuffle": True, "fletcher32": True}
         if operation.fill is not None:
-            options["fillvalue"] = operation.fill
+            # Of the array's own dtype: HDF5 makes no complex number of a NaN.
+            options["fillvalue"] = np.array(operation.fill, operation.dtype)
         elif not options:
             # All of it is written, or is 0 because the file was not there before.
             options["fill_time"] = "never"
