@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,12 @@ __all__ = [
     "Append",
     "MakeArray",
     "MakeGroup",
+    "MakeVirtual",
     "Operation",
+    "Relink",
     "SetAttributes",
+    "Slab",
+    "VirtualPart",
     "WriteSlab",
 ]
 
@@ -59,6 +63,72 @@ class MakeArray:
     packed: bool = False
 
 
+class Slab(NamedTuple):
+    """A regular selection: along each axis, `count` blocks that are `stride` apart."""
+
+    start: tuple[int, ...]
+    stride: tuple[int, ...]
+    count: tuple[int, ...]
+    block: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualPart:
+    """A part of a virtual array: what of which array in another file stands where.
+
+    Attributes
+    ----------
+    file
+        Its path, relative to the folder of the dataset.
+    dataset, shape
+        Path and shape of the array in that file.
+    taken, placed
+        What of it, and where in the virtual array: as many values.
+    """
+
+    file: str
+    dataset: str
+    shape: tuple[int, ...]
+    taken: Slab
+    placed: Slab
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeVirtual:
+    """Make an array whose values lie in other files (HDF5's virtual dataset).
+
+    Attributes
+    ----------
+    path, attributes, shape, dtype, fill
+        As for `MakeArray`.
+    parts
+        Where the values are.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    parts: tuple[VirtualPart, ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    fill: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Relink:
+    """Let a virtual array take its values from files of other names.
+
+    Attributes
+    ----------
+    path
+        Of the array.
+    files
+        New names by the old ones; what is not in it stays.
+    """
+
+    path: str
+    files: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class WriteSlab:
     """Write values at a place of an array: `start` counts along its first axes."""
@@ -84,4 +154,6 @@ class SetAttributes:
     attributes: Mapping[str, Any]
 
 
-Operation = MakeGroup | MakeArray | WriteSlab | Append | SetAttributes
+Operation = (
+    MakeGroup | MakeArray | MakeVirtual | Relink | WriteSlab | Append | SetAttributes
+)

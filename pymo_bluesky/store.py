@@ -21,8 +21,11 @@ from .operations import (
     Append,
     MakeArray,
     MakeGroup,
+    MakeVirtual,
     Operation,
+    Relink,
     SetAttributes,
+    Slab,
     WriteSlab,
 )
 
@@ -89,6 +92,10 @@ class _Writer:
                 _set_attributes(group, attributes)
             case MakeArray():
                 self._make(operation)
+            case MakeVirtual():
+                self._make_virtual(operation)
+            case Relink(path, files):
+                self._relink(path, files)
             case WriteSlab(path, start, values):
                 self._slab(path, start, values)
             case Append(path, values):
@@ -135,6 +142,54 @@ class _Writer:
         _set_attributes(array, operation.attributes)
         self._arrays[operation.path] = array
 
+    def _make_virtual(self, operation: MakeVirtual) -> None:
+        properties = _compact(h5py.h5p.create(h5py.h5p.DATASET_CREATE))
+        space = h5py.h5s.create_simple(operation.shape)
+        for part in operation.parts:
+            taken = h5py.h5s.create_simple(part.shape)
+            _select(taken, part.taken)
+            _select(space, part.placed)
+            properties.set_virtual(
+                space, _unformatted(part.file), _unformatted(part.dataset), taken
+            )
+        if operation.fill is not None:
+            properties.set_fill_value(np.array(operation.fill, operation.dtype))
+        kind = h5py.h5t.py_create(operation.dtype, logical=True)
+        array = self._virtual(operation.path, kind, operation.shape, properties)
+        _set_attributes(array, operation.attributes)
+
+    def _virtual(
+        self, path: str, kind: Any, shape: tuple[int, ...], properties: Any
+    ) -> h5py.Dataset:
+        space = h5py.h5s.create_simple(shape)
+        key = path.encode()
+        return h5py.Dataset(
+            h5py.h5d.create(self._file.id, key, kind, space, properties)
+        )
+
+    def _relink(self, path: str, files: Mapping[str, str]) -> None:
+        """Make a virtual array anew: HDF5 cannot change where one takes its values."""
+        old = self._array(path)
+        before = old.id.get_create_plist()
+        properties = _compact(h5py.h5p.create(h5py.h5p.DATASET_CREATE))
+        for n in range(before.get_virtual_count()):
+            name = _formatted(before.get_virtual_filename(n))
+            properties.set_virtual(
+                before.get_virtual_vspace(n),
+                _unformatted(files.get(name, name)),
+                before.get_virtual_dsetname(n).encode(),
+                before.get_virtual_srcspace(n),
+            )
+        if before.fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED:
+            value = np.zeros((), old.dtype)
+            before.get_fill_value(value)
+            properties.set_fill_value(value)
+        del self._file[path]
+        new = self._virtual(path, old.id.get_type(), old.shape, properties)
+        for name in old.attrs:
+            _copy_attribute(old, new, name.encode("utf-8", "surrogateescape"))
+        self._arrays.pop(path)
+
     def _array(self, path: str) -> h5py.Dataset:
         array = self._arrays.get(path)
         if array is None:
@@ -161,6 +216,29 @@ class _Writer:
             return
         array.resize(n + len(values), axis=0)
         array[n:] = values
+
+
+def _select(space: Any, slab: Slab) -> None:
+    space.select_hyperslab(slab.start, slab.count, slab.stride, slab.block)
+
+
+def _unformatted(name: str) -> bytes:
+    """A name as HDF5 takes it literally: ``%b`` would stand for a number of files."""
+    return name.encode("utf-8", "surrogateescape").replace(b"%", b"%%")
+
+
+def _formatted(name: str) -> str:
+    return name.replace("%%", "%")
+
+
+def _copy_attribute(old: Any, new: Any, name: bytes) -> None:
+    """Copy an attribute bit by bit, whatever its type."""
+    source = h5py.h5a.open(old.id, name)
+    kind = source.get_type()
+    target = h5py.h5a.create(new.id, name, kind, source.get_space())
+    data = np.zeros(source.shape, source.dtype)
+    source.read(data, mtype=kind)
+    target.write(data, mtype=kind)
 
 
 def _compact(properties: Any) -> Any:
