@@ -32,7 +32,7 @@ class _Line(NamedTuple):
 
     point: int
     start: int
-    count: int
+    points: int
     origin: int
 
 
@@ -54,7 +54,7 @@ class _Part:
         step = line.start - first.start - self.frames * (self.repeats - 1)
         if self.repeats > 1 and (points, step) != (self.points, self.frames):
             return False
-        if step < first.count * frames or not _on_axis(
+        if step < first.points * frames or not _on_axis(
             first.point, points, self.repeats, shape
         ):
             return False
@@ -108,7 +108,7 @@ def virtual_parts(
 
     Examples
     --------
-    A grid of 2 × 3 points, the second line backwards: one part forwards, three points.
+    A grid of 2 by 3 points, the second line backwards: one part forwards, three points.
 
     >>> image = Origin("a.h5", "/entry/data/data", (6, 4, 5))
     >>> parts = virtual_parts(
@@ -119,7 +119,7 @@ def virtual_parts(
     """
     lines = list(_lines(points, starts, origin, shape, frames))
     offset = {line: line.start - line.point * frames for line in lines}
-    lines.sort(key=lambda s: (s.origin, s.count, offset[s], s.point))
+    lines.sort(key=lambda s: (s.origin, s.points, offset[s], s.point))
     parts: list[_Part] = []
     single: list[_Line] = []
     for part in _joined(lines, shape, frames, offset):
@@ -188,7 +188,7 @@ def _virtual(
 ) -> VirtualPart:
     line, inner = part.line, origin.shape[1:]
     if frames:
-        block = line.count * frames
+        block = line.points * frames
         taken = Slab(
             (line.start, *(0 for _ in inner)),
             (max(part.frames, block), *(max(1, n) for n in inner)),
@@ -199,7 +199,7 @@ def _virtual(
         taken = _whole(origin.shape)
     start = [int(i) for i in np.unravel_index(line.point, tuple(shape))]
     stride, count, block_of = [1] * len(shape), [1] * len(shape), [1] * len(shape)
-    block_of[-1] = stride[-1] = line.count
+    block_of[-1] = stride[-1] = line.points
     if part.repeats > 1:
         axis, far = _axis_of(part.points, shape) or (0, 1)
         stride[axis], count[axis] = far, part.repeats
@@ -207,7 +207,7 @@ def _virtual(
     placed = Slab(
         (*start, *rest.start),
         (*stride, *rest.stride),
-        (*count, *rest.count),
+        (*count, *rest.blocks),
         (*block_of, *rest.block),
     )
     return VirtualPart(origin.file, origin.dataset, origin.shape, taken, placed)

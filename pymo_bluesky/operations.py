@@ -64,11 +64,11 @@ class MakeArray:
 
 
 class Slab(NamedTuple):
-    """A regular selection: along each axis, `count` blocks that are `stride` apart."""
+    """A regular selection: along each axis, so many blocks that are a stride apart."""
 
     start: tuple[int, ...]
     stride: tuple[int, ...]
-    count: tuple[int, ...]
+    blocks: tuple[int, ...]
     block: tuple[int, ...]
 
 

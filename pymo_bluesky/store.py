@@ -219,7 +219,7 @@ class _Writer:
 
 
 def _select(space: Any, slab: Slab) -> None:
-    space.select_hyperslab(slab.start, slab.count, slab.stride, slab.block)
+    space.select_hyperslab(slab.start, slab.blocks, slab.stride, slab.block)
 
 
 def _unformatted(name: str) -> bytes:
