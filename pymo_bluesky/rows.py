@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -105,6 +105,8 @@ class _Column:
 
 
 Block = dict[ColumnKey, list[Any]]
+PageForm = Mapping[ColumnKey, str | None]
+"""The columns of a page that were arrays; their dtype where the values do not tell."""
 
 
 @dataclass(slots=True)
@@ -119,7 +121,7 @@ class StreamRows:
     index: ScanNode | None
     codes: ScanNode | None
     kept: Iterator[list[Any]]
-    page_forms: Iterator[tuple[int, frozenset[ColumnKey]]]
+    page_forms: Iterator[tuple[int, PageForm]]
     _row: int = 0
     _block: Block = field(default_factory=dict[ColumnKey, list[Any]])
     _left: int = 0
@@ -133,7 +135,7 @@ class StreamRows:
     def read(cls, scan: ScanNode, number: int, about: Mapping[str, Any]) -> StreamRows:
         group = f"Documents/Events{number:03d}"
         forms = [
-            (rows, frozenset(ColumnKey(*key) for key in arrays))
+            (rows, {ColumnKey(group, name): dtype for group, name, dtype in arrays})
             for rows, arrays in about["pages"]
         ]
         return cls(
@@ -175,7 +177,7 @@ class StreamRows:
                 end = at + 1
                 while end < n and forms[end] == forms[at]:
                     end += 1
-                yield _page({k: v[at:end] for k, v in block.items()}, frozenset())
+                yield _page({k: v[at:end] for k, v in block.items()}, {})
                 at = end
 
     def next_page(self) -> dict[str, Any]:
@@ -331,7 +333,7 @@ def _forms(block: Block) -> list[Any]:
     owners = block[ColumnKey("", "descriptor")]
     filled = block.get(ColumnKey("", "filled"), owners)
     names: list[frozenset[Any]] = [
-        frozenset(f if isinstance(f, dict) else ()) for f in filled
+        frozenset(cast(Any, f) if isinstance(f, dict) else ()) for f in filled
     ]
     return list(zip(owners, names, *absent, strict=True))
 
@@ -344,7 +346,7 @@ def _without_absent(members: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in members.items() if v is not ABSENT}
 
 
-def _page(block: Block, arrays: frozenset[ColumnKey]) -> dict[str, Any]:
+def _page(block: Block, arrays: PageForm) -> dict[str, Any]:
     page: dict[str, Any] = {"data": {}, "timestamps": {}}
     for key, values in block.items():
         if any(v is ABSENT for v in values):
@@ -355,12 +357,17 @@ def _page(block: Block, arrays: frozenset[ColumnKey]) -> dict[str, Any]:
             names = dict.fromkeys(name for row in values for name in row)
             page[key.name] = {name: [row[name] for row in values] for name in names}
         else:
-            column = _as_array(values) if key in arrays else values
+            column = _as_array(values, arrays[key]) if key in arrays else values
             (page[key.group] if key.group else page)[key.name] = column
     return page
 
 
-def _as_array(values: list[Any]) -> np.ndarray:
+def _as_array(values: list[Any], dtype: str | None) -> np.ndarray:
+    if dtype is not None:
+        column = np.empty(len(values), np.dtype(dtype))
+        for n, value in enumerate(values):
+            column[n] = value
+        return column
     if isinstance(values[0], np.ndarray):
         return np.stack(values)
     return np.array(values)

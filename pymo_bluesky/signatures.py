@@ -82,7 +82,7 @@ def is_storable(dtype: np.dtype[Any]) -> bool:
 
 def signature_of(value: Any) -> Signature:
     """How a value is held; ``value`` or ``kept`` when no array can hold it."""
-    kind: Any = type(value)
+    kind = cast(Any, type(value))
     if kind in PLAIN and (kind is not int or value in INT64):
         return PLAIN[kind]
     if kind is np.ndarray or issubclass(kind, np.generic):

@@ -97,8 +97,8 @@ def _scalar_apart(x: np.generic) -> Any:
 
 def _scalar_together(parts: Any) -> Any:
     descr, data = parts
-    scalar: Any = np.frombuffer(data, dtype=dtype_of(descr)).copy()[0]
-    return scalar
+    flat = np.frombuffer(data, dtype=dtype_of(descr)).copy()
+    return cast(Any, flat[0])
 
 
 def _masked_apart(a: np.ma.MaskedArray[Any, Any]) -> Any:
@@ -171,7 +171,7 @@ def _tag_of(x: Any) -> str | None:
     if isinstance(x, np.ma.MaskedArray):
         return "masked"
     if isinstance(x, np.ndarray | np.generic):
-        kind = cast(np.dtype[Any], x.dtype)
+        kind = cast(np.dtype[Any], cast(Any, x).dtype)
         if isinstance(x, np.generic):
             return {"U": "npstr", "S": "npbytes"}.get(kind.kind, "scalar")
         return "objects" if kind.hasobject or kind.kind == "T" else "array"
@@ -230,7 +230,7 @@ def to_json(value: object) -> str:
 
 
 def _tagged(x: Any) -> Any:
-    kind: Any = type(x)
+    kind = cast(Any, type(x))
     if kind is float:
         return x if math.isfinite(x) else _wrap("float", x)
     if kind in _DIRECT and kind is not list:
