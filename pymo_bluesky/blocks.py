@@ -17,7 +17,7 @@ import numpy as np
 
 from .columns import ABSENT
 
-__all__ = ["Block", "ColumnKey", "Document", "Loose", "Order", "Sorter"]
+__all__ = ["ArrayColumn", "Block", "ColumnKey", "Document", "Loose", "Order", "Sorter"]
 
 Document = tuple[str, Mapping[str, Any]]
 MAX_ROWS = 512
@@ -29,6 +29,14 @@ class ColumnKey(NamedTuple):
 
     group: str
     name: str
+
+
+class ArrayColumn(NamedTuple):
+    """A column that came as an array; its dtype where the values do not tell it."""
+
+    group: str
+    name: str
+    dtype: str | None
 
 
 class Loose(NamedTuple):
@@ -56,7 +64,7 @@ class Block(NamedTuple):
     stream: int
     rows: int
     columns: dict[ColumnKey, Sequence[Any] | np.ndarray]
-    page: tuple[ColumnKey, ...] | None
+    page: tuple[ArrayColumn, ...] | None
 
 
 @dataclass(slots=True)
@@ -160,9 +168,20 @@ class Sorter:
             return
         yield from self._flush(stream)
         self.order.add(2 * stream + 2)
-        arrays = [k for k, v in columns.items() if isinstance(v, np.ndarray)]
+        arrays = [
+            ArrayColumn(*key, _untold_dtype(values))
+            for key, values in columns.items()
+            if isinstance(values, np.ndarray)
+        ]
         rows = len(columns[ColumnKey("", "seq_num")])
         yield Block(stream, rows, columns, tuple(arrays))
+
+
+def _untold_dtype(column: np.ndarray) -> str | None:
+    """Dtype of a line of texts or objects, which can be wider than what is in it."""
+    if column.ndim > 1 or column.dtype.kind not in "OSTU":
+        return None
+    return column.dtype.kind if column.dtype.kind in "OT" else column.dtype.str
 
 
 def _size(event: Mapping[str, Any]) -> int:

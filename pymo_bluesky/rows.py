@@ -167,7 +167,7 @@ class StreamRows:
                 yield _without_absent(event) if gaps else event
 
     def pages_of(self, count: int) -> Iterator[dict[str, Any]]:
-        """The next events as pages; a page has one descriptor and one set of members."""
+        """The next events as pages; rows of one page have the same members."""
         while count:
             block, n = self._take(count)
             count -= n

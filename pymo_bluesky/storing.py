@@ -200,7 +200,7 @@ class DocumentStore:
 
     def _described(self, stored: _Stored) -> dict[str, Any]:
         pages = [
-            [rows, [list(key) for key in arrays]]
+            [rows, [list(column) for column in arrays]]
             for rows, arrays in stored.survey.pages
         ]
         return {

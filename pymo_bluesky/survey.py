@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from .blocks import Block, ColumnKey, Document, Loose, Sorter
+from .blocks import ArrayColumn, Block, ColumnKey, Document, Loose, Sorter
 from .columns import ColumnSurvey
 
 __all__ = ["RunSurvey", "StreamSurvey", "survey_run"]
@@ -46,8 +46,8 @@ class StreamSurvey:
     positions: dict[str, array[float]] = field(
         default_factory=dict[str, "array[float]"]
     )
-    pages: list[tuple[int, tuple[ColumnKey, ...]]] = field(
-        default_factory=list[tuple[int, tuple[ColumnKey, ...]]]
+    pages: list[tuple[int, tuple[ArrayColumn, ...]]] = field(
+        default_factory=list[tuple[int, tuple[ArrayColumn, ...]]]
     )
 
     def add(self, block: Block, moved: frozenset[str]) -> None:
