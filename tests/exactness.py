@@ -1,5 +1,6 @@
-"""Whether documents are the same to the last bit; stricter than the corpus's own
-comparison, which lets the payload of a NaN and the order of whole streams pass.
+"""Whether documents are the same to the last bit, and each run in its order.
+
+Stricter than the corpus's own comparison, which lets the payload of a NaN pass.
 """
 
 import struct
@@ -7,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from corpus import by_run, diff_docs
+from corpus import by_run, canonical
 
 from pymo_bluesky import replay
 
@@ -22,7 +23,7 @@ def differences(before: Any, after: Any, at: str = "") -> Iterator[str]:
                 yield f"{at}.{key}: only {'after' if key in after else 'before'}"
             else:
                 yield from differences(before[key], after[key], f"{at}.{key}")
-    elif type(before) is not type(after):
+    elif type(before) is not type(after) and not _same_scalars(before, after):
         yield f"{at}: {type(before).__name__} became {type(after).__name__}"
     elif isinstance(before, np.ndarray):
         yield from _array_differences(before, after, at)
@@ -43,6 +44,12 @@ def _array_differences(before: np.ndarray, after: np.ndarray, at: str) -> Iterat
         yield f"{at}: {before.ravel()[:5]} became {after.ravel()[:5]}"
 
 
+def _same_scalars(before: Any, after: Any) -> bool:
+    """Two of numpy's classes can be one dtype: ulonglong and uint64."""
+    scalars = isinstance(before, np.generic) and isinstance(after, np.generic)
+    return scalars and before.dtype == after.dtype
+
+
 def _bits(value: Any) -> Any:
     if type(value) is float:
         return struct.pack("<d", value)
@@ -59,7 +66,7 @@ def runs_of(documents: Iterable[Document]) -> dict[str, list[Document]]:
     runs: dict[str, list[Document]] = {}
     for name, doc in documents:
         home = _home(name, doc, homes, runs)
-        if name in ("descriptor", "resource", "stream_resource"):
+        if name in ("start", "descriptor", "resource", "stream_resource"):
             homes[doc["uid"]] = home
         runs.setdefault(home, []).append((name, doc))
     return runs
@@ -71,7 +78,7 @@ def _home(
     if name == "start":
         return doc["uid"]
     for member in ("run_start", "descriptor", "resource", "stream_resource"):
-        if doc.get(member) in homes:
+        if isinstance(doc.get(member), str) and doc[member] in homes:
             return homes[doc[member]]
     return next(reversed(runs))
 
@@ -79,7 +86,7 @@ def _home(
 def assert_same_documents(before: Iterable[Document], after: Iterable[Document]):
     """Each run has the same documents, in the same order, to the last bit."""
     old, new = runs_of(before), runs_of(after)
-    assert list(old) == list(new)
+    assert set(old) == set(new)
     for uid, documents in old.items():
         assert [n for n, _ in documents] == [n for n, _ in new[uid]]
         pairs = zip(documents, new[uid], strict=True)
@@ -94,10 +101,17 @@ def assert_same_documents(before: Iterable[Document], after: Iterable[Document])
 def assert_replays(documents: list[Document], path: str) -> None:
     """A dataset gives its documents back: as they were, and as pages."""
     back = list(replay(path))
-    assert not list(diff_docs(documents, back, strict=True))
     assert by_run(documents) == by_run(back)
     assert_same_documents(documents, back)
     paged = list(replay(path, pages=True))
     assert "event" not in {name for name, _ in paged}
-    assert not list(diff_docs(documents, paged, strict=True))
     assert by_run(documents) == by_run(paged)
+    assert_same_documents(unpacked(documents), unpacked(paged))
+
+
+def unpacked(documents: Iterable[Document]) -> list[Document]:
+    """Pages as single documents; of a page, `filled` may be left out or be empty."""
+    return [
+        (name, {"filled": {}, **doc} if name == "event" else doc)
+        for name, doc in canonical(documents)
+    ]

@@ -5,7 +5,7 @@ here.
 """
 
 import pytest
-from corpus import load, stream
+from corpus import diff_docs, load, stream
 from exactness import assert_replays, assert_same_documents
 
 from pymo_bluesky import export, replay
@@ -25,7 +25,10 @@ def exported(documents, folder, layout) -> str:
 
 def test_all_documents_come_back_exactly(corpus_stream, layout, tmp_path):
     documents = load(corpus_stream)
-    assert_replays(documents, exported(documents, tmp_path, layout))
+    path = exported(documents, tmp_path, layout)
+    assert not list(diff_docs(documents, replay(path), strict=True))
+    assert not list(diff_docs(documents, replay(path, pages=True), strict=True))
+    assert_replays(documents, path)
 
 
 def test_the_whole_corpus_goes_into_one_dataset(layout, tmp_path):
