@@ -125,6 +125,8 @@ class Module:
 
     Attributes
     ----------
+    name
+        ``Detector000``, when it was read from a file.
     settings
         PyMoDAQ's Parameter tree as XML; empty when there is none.
     history
@@ -133,6 +135,7 @@ class Module:
 
     kind: ModuleKind
     title: str
+    name: str = ""
     settings: bytes = b""
     channels: tuple[Channel, ...] = ()
     history: tuple[tuple[float, bytes], ...] = ()

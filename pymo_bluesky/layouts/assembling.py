@@ -178,6 +178,7 @@ class _Maker:
         return Module(
             kind=kind,
             title=_title(seen),
+            name=seen.node.name,
             settings=xml_bytes(seen.fields.get("settings")),
             channels=tuple(
                 self._channel(channel, group.node.name, navigation)

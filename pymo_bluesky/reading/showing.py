@@ -118,7 +118,8 @@ def _module(module: Module, settings: bool) -> Twig:
     twigs += [_roi(roi) for roi in module.rois]
     if settings and module.settings:
         twigs.append(Twig("settings", _parameters(module.settings.children)))
-    return Twig(f"{module.kind} {module.title}", tuple(twigs))
+    title = "" if module.title == module.name else f"  {module.kind} {module.title}"
+    return Twig(f"{module.name}{title}", tuple(twigs))
 
 
 def _channel(channel: Channel) -> Twig:

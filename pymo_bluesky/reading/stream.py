@@ -21,8 +21,8 @@ class Module:
     ----------
     kind
         ``"actuator"`` or ``"detector"``.
-    title
-        Its name in PyMoDAQ.
+    name, title
+        ``Detector000``, and its name in PyMoDAQ.
     channels
         What it measured; each `Channel` has its arrays, labels, units and axes.
     settings_xml
@@ -31,6 +31,7 @@ class Module:
 
     def __init__(self, about: ModuleModel, path: str) -> None:
         self.kind: str = about.kind
+        self.name: str = about.name
         self.title: str = about.title
         self.channels: tuple[Channel, ...] = about.channels
         self.settings_xml: bytes = about.settings
