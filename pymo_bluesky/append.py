@@ -30,7 +30,12 @@ from pymo_bluesky.locking import (
     require_same_file,
     sync_folder,
 )
-from pymo_bluesky.overlay import Overlay, write_at
+from pymo_bluesky.overlay import (
+    Overlay,
+    require_closed,
+    require_no_writer,
+    write_at,
+)
 from pymo_bluesky.undo import Undo, draft_path, undo_path
 
 __all__ = ["Overlay", "appending", "creating", "roll_back"]
@@ -86,6 +91,7 @@ def appending(
                 "file there; nothing was changed"
             )
         overlay = Overlay(fd)
+        require_no_writer(overlay, real)
         try:
             with _body(overlay, real):
                 yield overlay
@@ -215,7 +221,7 @@ def _body(overlay: Overlay, real: Path) -> Iterator[None]:
     try:
         yield
         overlay.check()
-        _require_closed(overlay, real)
+        require_closed(overlay, real)
     except BaseException as error:
         _discard(overlay)
         cause = overlay.error
@@ -344,17 +350,6 @@ def _require_unchanged(overlay: Overlay, real: Path) -> None:
         raise AppendError(
             f"{real}: changed by another program meanwhile, in spite of the lock; the "
             "scan was not added, and nothing of the other program's was touched"
-        )
-
-
-def _require_closed(overlay: Overlay, real: Path) -> None:
-    superblock = overlay.superblock()
-    if superblock is None:
-        return
-    if superblock.open_for_write or superblock.end != overlay.size:
-        raise AppendError(
-            f"{real}: the HDF5 file in the overlay was not closed, so it is not "
-            "complete; nothing was changed. Close it before the with block ends"
         )
 
 

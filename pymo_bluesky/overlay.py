@@ -13,12 +13,23 @@ import errno
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pymo_bluesky.errors import AppendError, DatasetBusyError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-__all__ = ["Change", "Overlay", "Superblock", "read_at", "write_at"]
+__all__ = [
+    "Change",
+    "Overlay",
+    "Superblock",
+    "read_at",
+    "require_closed",
+    "require_no_writer",
+    "write_at",
+]
 
 PAGE = 4096
 MEMORY_LIMIT = 16 << 20  # bytes of pages; a real append touches some tens of kB
@@ -304,6 +315,34 @@ class Overlay:
 def _overlap(index: int, offset: int, length: int) -> tuple[int, int]:
     """Give the part of page `index` that `length` bytes from `offset` cover."""
     return max(offset, index * PAGE), min(offset + length, (index + 1) * PAGE)
+
+
+def require_no_writer(overlay: Overlay, real: Path) -> None:
+    """Raise DatasetBusyError when a program writes the dataset that holds no lock.
+
+    HDF5 gives its lock back when a writer lets others read meanwhile (SWMR, the
+    default of PyMoDAQ 5.3), and its file-object driver ignores the mark in the
+    superblock that is left to tell it.
+    """
+    superblock = overlay.superblock()
+    if superblock is not None and superblock.open_for_write:
+        raise DatasetBusyError(
+            f"{real}: another program is writing it, or died while it was; nothing was "
+            "changed. Close it there, or use another dataset. If that program died: "
+            f"copy the file, then `h5clear -s {real.name}` on the copy clears the mark"
+        )
+
+
+def require_closed(overlay: Overlay, real: Path) -> None:
+    """Raise AppendError when what HDF5 left in the overlay is no complete file."""
+    superblock = overlay.superblock()
+    if superblock is None:
+        return
+    if superblock.open_for_write or superblock.end != overlay.size:
+        raise AppendError(
+            f"{real}: the HDF5 file in the overlay was not closed, so it is not "
+            "complete; nothing was changed. Close it before the with block ends"
+        )
 
 
 def read_at(fd: int, view: memoryview, offset: int) -> int:
