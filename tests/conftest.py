@@ -58,6 +58,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("corpus_stream", STREAMS, ids=lambda path: path.stem)
 
 
+@pytest.fixture
+def permissions_hold(tmp_path: Path) -> None:
+    """Skip where permissions stop nobody: root, unless it gave up that power."""
+    folder = tmp_path / "read-only"
+    folder.mkdir(mode=0o555)
+    if os.access(folder, os.W_OK):
+        pytest.skip("permissions do not hold for this user (root)")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of material beside a developer's checkout; never in a clone."""
