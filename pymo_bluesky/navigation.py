@@ -20,6 +20,7 @@ from .points import MAX_POINTS, Navigation, Positions, last_wins
 __all__ = ["navigate"]
 
 
+@np.errstate(invalid="ignore", over="ignore")  # a readback can be infinite
 def navigate(
     seq_nums: np.ndarray,
     positions: Sequence[Positions],
