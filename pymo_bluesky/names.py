@@ -17,7 +17,9 @@ from .errors import PymoError
 
 __all__ = ["dataset_name", "file_prefix", "safe_name"]
 
-_MAX_BYTES = 120
+# File systems allow 255; numbers, endings, undo files and journals come behind.
+_MAX_BYTES = 200
+_MAX_FIELD_BYTES = 80
 _FIELD = re.compile(r"\{([A-Za-z_][\w.-]*)(?:\[([^\[\]{}]+)\])?\}")
 _RESERVED = {"CON", "PRN", "AUX", "NUL"} | {
     f"{device}{n}" for device in ("COM", "LPT") for n in range(1, 10)
@@ -50,12 +52,11 @@ def safe_name(text: str, *, most: int = _MAX_BYTES) -> str:
     kept = "".join(
         c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in plain
     )
-    kept = re.sub(r"_{2,}", "_", kept.replace("..", "_")).strip(" ._-")
-    while len(kept.encode()) > most:
-        kept = kept[:-1]
-    if kept.partition(".")[0].upper() in _RESERVED:
-        return f"_{kept}"
-    return kept.rstrip(" .")
+    kept = re.sub(r"_{2,}", "_", kept.replace("..", "_")).strip(" ._-~")
+    kept = kept.encode()[:most].decode("utf-8", "ignore").rstrip(" .")
+    if kept.partition(".")[0].rstrip().upper() in _RESERVED:
+        return f"_{kept}"[:most]
+    return kept
 
 
 def file_prefix(template: str, start: Mapping[str, Any]) -> str:
@@ -71,7 +72,7 @@ def file_prefix(template: str, start: Mapping[str, Any]) -> str:
     >>> file_prefix("run-{start[scan_id]}-{uid}", {"uid": "4b1d", "scan_id": 7})
     'run-7-4b1d'
     """
-    name = safe_name(_filled(template, start, {}, "file_prefix"))
+    name = safe_name(_filled(template, start, {}, "file_prefix", strict=True))
     if not name:
         raise PymoError(f"file_prefix {template!r} gives no file name")
     return name
@@ -87,8 +88,8 @@ def dataset_name(
     template
         Folders and name, e.g. ``"{year}/{date}/{sample}_{plan_name}"``.
     start
-        Start document; its members can be named. One that is missing gives ``none``:
-        a scan is not lost because its sample has no name.
+        Start document; its members can be named. One that is missing or None gives
+        ``none``: a scan is not lost because its sample has no name.
     given
         ``date``, ``year``, ``time``.
 
@@ -99,7 +100,7 @@ def dataset_name(
     '2026/Si_20261122'
     """
     parts = [
-        safe_name(_filled(part, start, given, "template", missing="none"))
+        safe_name(_filled(part, start, given, "template", strict=False))
         for part in template.split("/")
     ]
     if not all(parts):
@@ -115,23 +116,22 @@ def _filled(
     start: Mapping[str, Any],
     given: Mapping[str, str],
     what: str,
-    missing: str | None = None,
+    *,
+    strict: bool,
 ) -> str:
     def look_up(match: re.Match[str]) -> str:
         name, key = match[1], match[2]
         if key is not None and name != "start":
             raise PymoError(f"{what} {template!r}: only start[...] can be looked into")
+        if key is None and name in given:
+            return given[name]
         key = key or name
-        if key in given:
-            return given[key]
-        if key not in start:
-            if missing is not None:
-                return missing
+        if strict and key not in start:
             known = ", ".join(sorted(map(str, start)))
             raise PymoError(
-                f"{what} {template!r}: the start document has no {key!r}; it has {known}"
+                f"{what} {template!r}: the start document has no {key!r}, only {known}"
             )
-        return safe_name(_shown(start[key])) or "none"
+        return safe_name(_shown(start.get(key)), most=_MAX_FIELD_BYTES) or "none"
 
     if re.search(r"[{}]", _FIELD.sub("", template)):
         raise PymoError(
@@ -143,6 +143,5 @@ def _filled(
 def _shown(value: Any) -> str:
     """A member of a start document as text; a sample is often ``{"name": ...}``."""
     if isinstance(value, Mapping):
-        named = cast(Mapping[str, Any], value).get("name")
-        return str(named) if named is not None else ""
-    return str(value)
+        value = cast(Mapping[str, Any], value).get("name")
+    return "" if value is None else str(value)
