@@ -1,5 +1,6 @@
-"""From a journal to a scan in a dataset: the one way in, for the writer, `export` and
-`recover` alike.
+"""From a journal to a scan in a dataset, the one way in; knows no node names.
+
+The writer, `export` and `recover` all come through here.
 """
 
 from __future__ import annotations
@@ -7,6 +8,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import os
+import re
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +33,7 @@ __all__ = [
     "add_scan",
     "claim",
     "documents_of",
+    "has_swmr",
     "layout_of",
     "local_time",
     "make_dataset",
@@ -82,9 +85,7 @@ def make_dataset(path: Path, layout: Layout, start: Mapping[str, Any]) -> None:
     store.create(path, _empty(path, layout, start))
 
 
-def _empty(
-    path: Path, layout: Layout, start: Mapping[str, Any]
-) -> Iterator[Operation]:
+def _empty(path: Path, layout: Layout, start: Mapping[str, Any]) -> Iterator[Operation]:
     began = local_time(start.get("time"))
     about = {
         "file": path.name,
@@ -126,7 +127,8 @@ def layout_of(path: Path) -> Layout:
                 break
         else:
             raise FormatError(
-                f"{path} is no PyMoDAQ dataset: neither RawData nor Raw_datas is in it"
+                f"{path} is no PyMoDAQ dataset: neither RawData nor Raw_datas is in "
+                "it. Begin a new dataset"
             )
         version = tree.root.attributes.get("pymodaq_version")
     if not str(version).lstrip("b'").startswith('{"module"'):
@@ -135,6 +137,15 @@ def layout_of(path: Path) -> Layout:
             f"{version!r}); scans are not added to it. Begin a new dataset"
         )
     return layout
+
+
+def has_swmr(path: Path) -> bool:
+    """Whether PyMoDAQ 5.3's default saver can add scans to a dataset.
+
+    It writes in SWMR mode, and HDF5 wants a superblock of version 3 for that.
+    """
+    with path.open("rb") as file:
+        return file.read(9)[8:] >= b"\x03"
 
 
 def documents_of(journal: Iterable[Document]) -> Iterator[Document]:
@@ -218,13 +229,19 @@ def _next_number(tree: store.Tree, layout: Layout) -> int:
 
 
 def _protect(tree: store.Tree, layout: Layout) -> Iterator[Operation]:
-    """Keep PyMoDAQ 5.3's default saver from wiping the file when it appends to it."""
-    root = layout.row(Role.ROOT)
-    if "swmr_compatible" in root.fields and "swmr_compatible" not in (
-        tree.root.attributes
-    ):
+    """Leave a dataset as PyMoDAQ 5.3 needs it to go on with it by either backend."""
+    if "swmr_compatible" not in layout.row(Role.ROOT).fields:
+        return
+    found = tree.root.attributes
+    if "swmr_compatible" not in found:
+        # Its default saver wipes a file without this when it is to append to it.
         value = layout.encode("swmr_compatible", True)
         yield SetAttributes("/", {"swmr_compatible": value})
+    if "swmr_active" in found:
+        # Its default saver leaves this behind, True, in HDF5 2.0's form of a bool, and
+        # PyTables 3.11 crashes on that. Nobody writes now, so it is False, and the
+        # store writes the form of HDF5 1.10, which every program reads.
+        yield SetAttributes("/", {"swmr_active": np.False_})
 
 
 def _log_lines(source: Iterable[Document], layout: Layout) -> Iterator[Operation]:
@@ -246,20 +263,24 @@ def _pickled(text: str) -> bytes:
 def claim(
     directory: Path, prefix: str, make: Callable[[Path], None], *, most: int = 10_000
 ) -> Path:
-    """Make the next free ``<prefix>_NNN.h5`` of a folder; no other writer gets it."""
+    """Make the next ``<prefix>_NNN.h5`` of a folder; no other writer gets its number.
+
+    The next is the one behind the last, as PyMoDAQ counts: gaps are not filled.
+    """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        taken = {path.name for path in directory.iterdir()}
+        names = [path.name for path in directory.iterdir()]
     except OSError as error:
         raise WriteError(
             error.errno,
             f"the folder {directory} cannot be used: {error.strerror}. Nothing was "
             "recorded; give the writer a folder that can be made and written",
         ) from error
-    for number in range(most):
+    numbered = re.compile(re.escape(prefix) + r"_([0-9]{3,6})\.h5")
+    found = [int(match[1]) for match in map(numbered.fullmatch, names) if match]
+    first = 1 + max(found, default=-1)
+    for number in range(first, first + most):
         path = directory / f"{prefix}_{number:03d}.h5"
-        if path.name in taken:
-            continue
         try:
             make(path)
         except AppendError as error:
@@ -269,5 +290,6 @@ def claim(
             raise
         return path
     raise WriteError(
-        f"{directory} holds {most} datasets named {prefix}_NNN.h5; use another folder"
+        f"{directory}: other writers took {most} names from {prefix}_{first:03d}.h5 "
+        "on; use another folder"
     )
