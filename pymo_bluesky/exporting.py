@@ -78,6 +78,7 @@ def export(
             writer(*first)
             for name, doc in stream:
                 writer(name, doc)
+        _require_whole(writer, draft)
         _publish(draft, final)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -105,6 +106,15 @@ def _require_free(final: Path) -> None:
     if not os.access(final.parent, os.W_OK | os.X_OK):
         raise WriteError(
             f"the folder {final.parent} cannot be written; nothing was written"
+        )
+
+
+def _require_whole(writer: PymodaqWriter, draft: Path) -> None:
+    """Refuse an export of which a run went elsewhere, because the draft was held."""
+    if set(writer.paths.values()) != {draft}:
+        raise WriteError(
+            f"another program (a backup, an indexer?) had {draft} open while it was "
+            "written; nothing was written. Export again"
         )
 
 

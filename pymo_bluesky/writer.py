@@ -1,6 +1,4 @@
-"""The bluesky callback: documents into PyMoDAQ datasets. Knows neither h5py nor the
-names of nodes.
-"""
+"""The bluesky callback: documents into datasets; knows no h5py and no node names."""
 
 from __future__ import annotations
 
@@ -18,6 +16,7 @@ from .building import (
     Built,
     add_scan,
     claim,
+    has_swmr,
     layout_of,
     local_time,
     make_dataset,
@@ -93,7 +92,7 @@ class PymodaqWriter:
     max_bytes
         A dataset that has reached this size gets no more scans.
     append_to
-        An existing dataset to go on with, ours or PyMoDAQ's.
+        An existing dataset to go on with, ours or PyMoDAQ's, in its own layout.
     lock_timeout
         When another program holds the dataset for longer than this many seconds, the
         scan goes to a new dataset.
@@ -110,7 +109,7 @@ class PymodaqWriter:
     LayoutError
         For an unknown layout.
     FormatError
-        When `append_to` is no PyMoDAQ dataset.
+        When `append_to` is no PyMoDAQ dataset, or one of before 2.0.1.
     WriteError
         From a call: the document could not be made safe, or the scan not be added.
 
@@ -158,8 +157,7 @@ class PymodaqWriter:
                 f"renew={renew!r}: one of 'day', 'run', 'never' is expected"
             )
         if append_to is not None:
-            self._dataset = Path(append_to).expanduser().absolute()
-            self.layout = layout_of(self._dataset)
+            self._go_on_with(Path(append_to).expanduser().absolute())
 
     # ------------------------------------------------------------------- documents
 
@@ -178,8 +176,8 @@ class PymodaqWriter:
         run = self._runs.get(self._home_of(name, doc))
         if run is None:
             raise PymoError(
-                f"a {name} document ({_key_of(doc)}) belongs to no run that this writer "
-                "saw start; subscribe the writer before the run begins"
+                f"a {name} document ({_key_of(doc)}) belongs to no run that this "
+                "writer saw start; subscribe the writer before the run begins"
             )
         run.journal.append(name, doc)
         if name == "event":
@@ -227,6 +225,21 @@ class PymodaqWriter:
     def new_dataset(self) -> None:
         """Begin a new dataset with the next run."""
         self._dataset = None
+
+    def _go_on_with(self, dataset: Path) -> None:
+        if self._renew == "run":
+            raise PymoError(
+                f"append_to={dataset.name!r} wants one dataset for all runs, and "
+                "renew='run' one for each; leave one of them away"
+            )
+        self._dataset = dataset
+        self.layout = layout_of(dataset)
+        if self.layout.name == "pymodaq5" and not has_swmr(dataset):
+            log.warning(
+                "%s was made without SWMR: after this, PyMoDAQ 5.3 adds scans to it "
+                "only while 'Enable SWMR' is off in its saving options",
+                dataset.name,
+            )
 
     def _current(self, start: Mapping[str, Any]) -> Path:
         """The dataset for a run that starts."""
@@ -294,16 +307,13 @@ class PymodaqWriter:
         except WriteError as error:
             raise WriteError(
                 error.errno,
-                f"the run {run.uid} is not in a dataset: {error}. Its documents are safe "
-                f"in {run.journal.path}; `pymo-bluesky recover` makes a scan of them",
+                f"the run {run.uid} is not in a dataset: {error}. Its documents are "
+                f"safe in {run.journal.path}; `pymo-bluesky recover` makes a scan of them",
             ) from error
-        if self._dataset == run.dataset:
-            self._dataset = None
-        start = next(iter(journal))[1]
-        dataset = self._dataset or self._claim(start)
-        self._dataset = dataset
+        if self._dataset in (None, run.dataset) or self._renew == "run":
+            self._dataset = self._claim(next(iter(journal))[1])
         return add_scan(
-            dataset, self.layout, journal, lock_timeout=self.lock_timeout
+            self._dataset, self.layout, journal, lock_timeout=self.lock_timeout
         )
 
     def flush(self) -> None:
@@ -381,4 +391,5 @@ def _key_of(doc: Mapping[str, Any]) -> str:
 
 def _journal_path(dataset: Path, uid: str) -> Path:
     name = safe_name(uid, most=60) or uuid4().hex
-    return dataset.with_name(f"{dataset.stem[:120]}.{name}{SUFFIX}")
+    stem = os.fsencode(dataset.stem)[:120].decode("utf-8", "ignore")
+    return dataset.with_name(f"{stem}.{name}{SUFFIX}")
