@@ -23,10 +23,8 @@ from tqdm import tqdm
 from .comparing import differences
 from .errors import PymoError
 from .instrument import Devices, data_folder, load_devices
-from .model import Array, Axis
-from .nodes import Node, open_tree
 from .plotting import save_map
-from .reader import replay
+from .reader import open_dataset, replay
 from .writer import PymodaqWriter
 
 __all__ = ["run_demo"]
@@ -65,7 +63,7 @@ def run_demo(directory: str | os.PathLike[str], *, layout: str = "pymodaq5") -> 
     devices = load_devices("simulated_lab")
     if devices.failed:
         raise PymoError(f"the simulated lab is not complete: {devices.failed[0]}")
-    with PymodaqWriter(directory, layout=layout) as writer:
+    with PymodaqWriter(directory, layout=layout, renew="never") as writer:
         documents = _measure(writer, devices)
     dataset = writer.path
     assert dataset is not None, "two runs were written"
@@ -126,16 +124,7 @@ def _measure(
 
 def _tell_tree(dataset: Path) -> None:
     print(f"\n{dataset}")
-    with open_tree(dataset) as tree:
-        _tell_node(tree.root, "  ")
-
-
-def _tell_node(node: Node, indent: str) -> None:
-    for child in node.children():
-        about = f"  {child.dtype}{child.shape}" if child.is_array else ""
-        print(f"{indent}{child.name}{about}")
-        if child.name != "Documents":
-            _tell_node(child, f"{indent}  ")
+    print(open_dataset(dataset).tree(settings=False))
 
 
 def _tell_replay(dataset: Path, documents: list[tuple[str, dict[str, Any]]]) -> bool:
@@ -154,20 +143,13 @@ def _tell_replay(dataset: Path, documents: list[tuple[str, dict[str, Any]]]) -> 
 
 
 def _save_picture(dataset: Path) -> Path:
-    events = [doc["data"] for name, doc in replay(dataset, scan=1) if name == "event"]
-    column = {k: np.array([e[k] for e in events]) for k in ("x_setpoint", "y_setpoint")}
-    x, i = np.unique(column["x_setpoint"], return_inverse=True)
-    y, j = np.unique(column["y_setpoint"], return_inverse=True)
-    values = np.full((len(y), len(x)), np.nan)
-    values[j, i] = [e[_MAPPED] for e in events]
+    """Draw the grid scan as it lies in the dataset."""
+    scan = open_dataset(dataset).scans[1]
+    arrays = {k: v for module in scan.detectors for k, v in module.arrays.items()}
+    y, x = scan.axes
+    picture = dataset.with_name(f"{dataset.stem}_{scan.name}.png")
     return save_map(
-        dataset.with_name(f"{dataset.stem}_Scan001.png"),
-        Array(label=_MAPPED, units="V", data=values),
-        (
-            Axis(label="y", units="mm", values=y),
-            Axis(label="x", units="mm", values=x, index=1),
-        ),
-        title=f"{dataset.stem}, Scan001",
+        picture, arrays[_MAPPED], (y, x), title=f"{dataset.stem} {scan.name}"
     )
 
 

@@ -5,9 +5,6 @@ Knows neither values nor streams: of a run only its start document is read.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import stat
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,13 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import FormatError, Problem, PymoError
+from ..folders import datasets_below
 from ..nodes import Node, Tree, open_tree
 from ..reader import identify, scan_nodes
 from ..replaying import loose_documents
 
 __all__ = ["Entry", "Index", "scans_of"]
 
-_SUFFIXES = (".h5", ".hdf5")
 _RETRY_SECONDS = 10.0
 
 
@@ -73,7 +70,10 @@ class Index:
 
     def files(self) -> Iterator[File]:
         """What each file holds, looked at again where it changed."""
-        found = dict(_datasets_below(self.directory))
+        found = {
+            path: Stamp(about.st_mtime_ns, about.st_size)
+            for path, about in datasets_below(self.directory)
+        }
         for path in self._files.keys() - found.keys():
             del self._files[path]
         for path, stamp in found.items():
@@ -86,20 +86,6 @@ class Index:
         """All runs, the oldest first."""
         found = [entry for file in self.files() for entry in file.entries]
         return sorted(found, key=lambda entry: entry.age)
-
-
-def _datasets_below(directory: Path) -> Iterator[tuple[Path, Stamp]]:
-    """HDF5 files by name; what is hidden is a writer's unfinished work."""
-    for folder, below, names in os.walk(directory):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        for name in sorted(names):
-            if name.startswith(".") or not name.lower().endswith(_SUFFIXES):
-                continue
-            path = Path(folder, name)
-            with contextlib.suppress(OSError):  # it was removed meanwhile
-                about = path.stat()
-                if stat.S_ISREG(about.st_mode):
-                    yield path, Stamp(about.st_mtime_ns, about.st_size)
 
 
 def _look_into(path: Path, stamp: Stamp) -> File:

@@ -1,0 +1,64 @@
+"""What all commands share: exit codes, arguments, how errors are told."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = [
+    "CUT_OFF",
+    "FINE",
+    "INTERRUPTED",
+    "PROBLEMS",
+    "REFUSED",
+    "Command",
+    "add_scan",
+    "tell_error",
+]
+
+FINE, PROBLEMS, REFUSED = 0, 1, 2
+# What a shell expects of a program that was ended by SIGINT, or by SIGPIPE.
+INTERRUPTED, CUT_OFF = 130, 141
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command.
+
+    Attributes
+    ----------
+    name, about, more
+        As it is typed; what it does, in few words, and in more words.
+    add_arguments
+        Tells the parser what it takes.
+    run
+        Does it; returns the exit code.
+    """
+
+    name: str
+    about: str
+    more: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def tell_error(message: str) -> None:
+    """Say what went wrong, in one line on the standard error."""
+    print(f"pymo-bluesky: error: {' '.join(message.split())}", file=sys.stderr)
+
+
+def add_scan(parser: argparse.ArgumentParser) -> None:
+    """Let one scan of a dataset be chosen."""
+    parser.add_argument(
+        "--scan",
+        type=_scan_key,
+        metavar="SCAN",
+        help="only this one: its name (Scan001), place (0, -1) or the uid of its run",
+    )
+
+
+def _scan_key(text: str) -> int | str:
+    return int(text) if re.fullmatch(r"-?\d{1,6}", text) else text

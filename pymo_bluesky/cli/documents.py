@@ -1,0 +1,110 @@
+"""The command that gives documents: `replay`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from ..errors import WriteError, printable
+from .common import FINE, Command, add_scan
+
+__all__ = ["REPLAY"]
+
+
+def _add_replay(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="the dataset")
+    add_scan(parser)
+    parser.add_argument(
+        "--jsonl",
+        metavar="FILE|-",
+        help='write lines {"name": ..., "doc": ...} to a new file, or (-) here',
+    )
+    parser.add_argument(
+        "--exact",
+        action="store_true",
+        help="tag what JSON cannot say (arrays, tuples, NaN), so that it can be read "
+        "back as it was",
+    )
+    parser.add_argument(
+        "--pages", action="store_true", help="event pages in place of events"
+    )
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from ..reader import replay
+
+    documents = replay(options.file, scan=options.scan, pages=options.pages)
+    if options.jsonl is None:
+        _summarise(documents)
+        return FINE
+    from ..jsonl import to_line
+
+    with _output(options.jsonl) as file:
+        for name, doc in documents:
+            file.write(to_line(name, doc, exact=options.exact) + "\n")
+    return FINE
+
+
+@contextlib.contextmanager
+def _output(target: str) -> Iterator[IO[str]]:
+    """The standard output for ``-``, else a new file that is there when it is whole."""
+    if target == "-":
+        yield sys.stdout
+        return
+    final = Path(target)
+    draft = final.with_name(f".{final.name}.{os.getpid()}")
+    if os.path.lexists(final):
+        raise WriteError(f"{final} exists already and is not replaced")
+    try:
+        with draft.open("x", encoding="ascii") as file:
+            yield file
+        draft.rename(final)
+    except OSError as error:
+        raise WriteError(f"{final} cannot be written: {error.strerror}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _summarise(documents: Iterator[tuple[str, dict[str, Any]]]) -> None:
+    """Print one line for each document, and one for all events in a row."""
+    waiting: list[int] = []
+
+    def end_events() -> None:
+        if waiting:
+            print(f"  event       {waiting[0]} to {waiting[-1]}")
+            waiting.clear()
+
+    for name, doc in documents:
+        if name in ("event", "event_page"):
+            numbers = doc["seq_num"]
+            waiting.extend(numbers if isinstance(numbers, list) else [numbers])
+            continue
+        end_events()
+        print(printable(_line_of(name, doc)))
+    end_events()
+
+
+def _line_of(name: str, doc: dict[str, Any]) -> str:
+    if name == "start":
+        about = f"{doc.get('plan_name', 'run')} {doc.get('scan_id', '')}".strip()
+        return f"start       {doc.get('uid')}  {about}"
+    if name == "descriptor":
+        keys = ", ".join(doc.get("data_keys", ()))
+        return f"  descriptor  {doc.get('name', 'primary')}: {keys}"
+    if name == "stop":
+        return f"stop        {doc.get('exit_status')} {doc.get('reason', '')}".rstrip()
+    return f"  {name:<10}  {doc.get('uid') or doc.get('datum_id')}"
+
+
+REPLAY = Command(
+    "replay",
+    "give the documents of a dataset",
+    "as a summary, or as lines of JSON",
+    _add_replay,
+    _replay,
+)

@@ -1,0 +1,52 @@
+"""Which files of a folder can be datasets; looks into none of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["datasets_below"]
+
+_SUFFIXES = (".h5", ".hdf5")
+
+
+def datasets_below(
+    directory: str | os.PathLike[str],
+) -> Iterator[tuple[Path, os.stat_result]]:
+    """Files in a folder, and below, that have the name of an HDF5 file.
+
+    What is hidden is left out: it is the unfinished work of a writer. Links to folders
+    are not followed.
+
+    Parameters
+    ----------
+    directory
+        The folder.
+
+    Yields
+    ------
+    tuple
+        Path, and what the file system says of it; in the order of the names.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for name in ("b.h5", "a.H5", ".draft.h5", "notes.txt"):
+    ...     (folder / name).touch()
+    >>> [path.name for path, _ in datasets_below(folder)]
+    ['a.H5', 'b.h5']
+    """
+    for folder, below, names in os.walk(directory):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        for name in sorted(names):
+            if name.startswith(".") or not name.lower().endswith(_SUFFIXES):
+                continue
+            path = Path(folder, name)
+            with contextlib.suppress(OSError):  # it was removed meanwhile
+                about = path.stat()
+                if stat.S_ISREG(about.st_mode):
+                    yield path, about
