@@ -308,7 +308,8 @@ class PymodaqWriter:
             raise WriteError(
                 error.errno,
                 f"the run {run.uid} is not in a dataset: {error}. Its documents are "
-                f"safe in {run.journal.path}; `pymo-bluesky recover` makes a scan of them",
+                f"safe in {run.journal.path}; `pymo-bluesky recover` makes a scan of "
+                "them",
             ) from error
         if self._dataset in (None, run.dataset) or self._renew == "run":
             self._dataset = self._claim(next(iter(journal))[1])
