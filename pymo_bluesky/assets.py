@@ -20,7 +20,7 @@ from .blocks import Block, ColumnKey
 from .datums import DatumRows, Datums, datums_of_page
 from .resources import Source, source_of
 
-__all__ = ["AssetSurvey", "External", "Key", "Ranges"]
+__all__ = ["AssetSurvey", "External", "Key", "Ranges", "Wanted"]
 
 _MOST = 2**31
 """More values than any run has: a range beyond is not believed."""
@@ -157,6 +157,14 @@ class External:
     ranges: Ranges
 
 
+class Wanted(NamedTuple):
+    """One value: its number in a source, and for a handler the datum."""
+
+    source: Source
+    number: int
+    datum: Mapping[str, Any] | None = None
+
+
 class _Told(NamedTuple):
     """What one stream datum (or several that go on) told."""
 
@@ -257,6 +265,14 @@ class AssetSurvey:
         """Number of the stream that a descriptor's uid belongs to."""
         return self._home.get(descriptor) if isinstance(descriptor, str) else None
 
+    def keys(self, stream: int) -> frozenset[str]:
+        """Data keys of a stream whose events name datums."""
+        return frozenset(key.name for key in self.rows if key.stream == stream)
+
+    def stream_name(self, stream: int) -> str:
+        """Name of a stream by its number."""
+        return self._streams[stream]
+
     def about(self, key: Key) -> Mapping[str, Any]:
         """What the first descriptor that has a data key says of it."""
         return self._about.get(key, {})
@@ -269,7 +285,7 @@ class AssetSurvey:
                 continue
             rows = self.rows.setdefault(Key(block.stream, key.name), DatumRows())
             rows.skip(before - len(rows))
-            rows.extend(values if isinstance(values, list) else [None] * block.rows)
+            rows.extend(values.tolist() if isinstance(values, np.ndarray) else values)
         self._seen[block.stream] = before + block.rows
 
     def _is_external(self, block: Block, key: ColumnKey) -> bool:
@@ -296,6 +312,17 @@ class AssetSurvey:
             told.setdefault(key, []).extend((resource, one) for one in ranges)
         for key, ranges in told.items():
             yield self._by_ranges(key, sorted(ranges, key=lambda one: one[1].order))
+
+    def wanted(self, external: External) -> Iterator[tuple[int, Wanted]]:
+        """Every value of a data key, with its row (or `seq_num`)."""
+        if not external.streamed:
+            for row, datum_id in self.rows[external.key]:
+                yield row, Wanted(*self.find(datum_id), self.datums.get(datum_id))
+            return
+        for first, value, rows, source in external.ranges:
+            for n in range(rows):
+                number = value + n * external.ranges.each
+                yield first + n, Wanted(external.sources[source], number)
 
     def _by_datums(self, key: Key, rows: DatumRows) -> External:
         sources, ranges = _Numbered(), Ranges()

@@ -235,7 +235,9 @@ def _array(
     plan = plans[key]
     about = item.keys[key]
     ref = ColumnRef(stream, key, (*shape, *plan.shape), np.dtype(plan.dtype))
-    return Array(label=key, data=ref, units=units_of(about))
+    # Every plan of a column has signatures; only external data have none.
+    elsewhere = not plan.signatures
+    return Array(label=key, data=ref, units=units_of(about), elsewhere=elsewhere)
 
 
 def _origin(about: Mapping[str, Any]) -> str:

@@ -81,11 +81,14 @@ class Array:
         Shape: navigation, then signal.
     units
         Of the values.
+    elsewhere
+        Its values lie in other files, so it cannot grow with its branch.
     """
 
     label: str
     data: ArrayLike
     units: str = ""
+    elsewhere: bool = False
     attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 

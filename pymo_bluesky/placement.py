@@ -75,7 +75,10 @@ def scan_types(start: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def navigate_stream(
-    start: Mapping[str, Any], stream: StreamSurvey, trunk: bool
+    start: Mapping[str, Any],
+    stream: StreamSurvey,
+    trunk: bool,
+    streamed: np.ndarray | None = None,
 ) -> Navigation:
     """Where the rows of a stream lie: on the plan's axes, or along time.
 
@@ -87,7 +90,11 @@ def navigate_stream(
         The stream, surveyed.
     trunk
         Whether it is the stream that the plan scans.
+    streamed
+        What stream datums count in a stream without events, shape (n,).
     """
+    if streamed is not None and len(streamed) and not stream.rows:
+        return _navigate_frames(start, streamed, trunk)
     seq_nums = np.array(stream.seq_nums, np.int64)
     positions = _plan_positions(start, stream) if trunk else []
     if not positions:
@@ -108,6 +115,33 @@ def navigate_stream(
         indexes=_list(declared.get("indexes")),
         spread=spread,
     )
+
+
+def _navigate_frames(
+    start: Mapping[str, Any], seq_nums: np.ndarray, trunk: bool
+) -> Navigation:
+    """Frames of a flying detector: counted, on the plan's grid if it announces one."""
+    flat = [field for fields in dimension_fields(start) for field in fields]
+    planned = planned_positions(start)
+    points = [
+        planned[n] if len(planned) == len(flat) else _between(start, n, len(flat))
+        for n in range(len(flat))
+    ]
+    shape = _list(start.get("shape"))
+    if trunk and flat and shape and all(p is not None for p in points):
+        positions = [
+            Positions(field=name, label=name, planned=p, dimension=d)
+            for d, (name, p) in enumerate(zip(flat, points, strict=True))
+        ]
+        snaking = _list(start.get("snaking"))
+        return navigate(
+            seq_nums, positions, shape=shape, snaking=snaking, num_points=_count(start)
+        )
+    counted = Positions(
+        field="seq_num", label="seq_num", values=seq_nums.astype(float), exact=True
+    )
+    number = _count(start) if trunk else None
+    return navigate(seq_nums, [counted], num_points=number, spread=False)
 
 
 def _list(value: Any) -> list[Any] | None:

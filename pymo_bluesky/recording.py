@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -19,12 +19,14 @@ import numpy as np
 
 from .blocks import Block, ColumnKey, Document, Loose, Sorter
 from .columns import ABSENT, ColumnPlan
+from .cutting import ExternalFiles
+from .depositing import Deposit
 from .errors import Problem
 from .gathering import ColumnRef, gather_modules
 from .layouts.placing import place_scan
 from .layouts.table import Layout, Role
 from .model import Array, Branch, Scan
-from .operations import MakeArray, Operation, WriteSlab
+from .operations import MakeArray, MakeVirtual, Operation, WriteSlab
 from .placement import navigate_stream, scan_types
 from .points import Navigation, pieces
 from .settings import plain_settings
@@ -91,6 +93,8 @@ class Recording:
         Where things go.
     outline
         Gives the same documents, but only dtype and shape of large arrays count.
+    files
+        Looks into the files of external data; without it they are not shown.
 
     Examples
     --------
@@ -104,23 +108,31 @@ class Recording:
     source: Source
     layout: Layout
     outline: Source | None = None
+    files: ExternalFiles | None = None
     run: RunSurvey = field(init=False)
     problems: list[Problem] = field(default_factory=list[Problem])
     _streams: list[_Stream] = field(init=False)
+    _deposit: Deposit = field(init=False)
 
     def __post_init__(self) -> None:
         self.run = survey_run((self.outline or self.source)())
+        self._deposit = Deposit(self.run.assets, self.files)
         self._streams = [self._plan(s, n) for n, s in enumerate(self.run.streams)]
 
     def _plan(self, survey: StreamSurvey, number: int) -> _Stream:
-        navigation = navigate_stream(self.run.start, survey, self._is_trunk(survey))
+        streamed = self._deposit.seq_nums(number)
+        trunk = self._is_trunk(survey)
+        navigation = navigate_stream(self.run.start, survey, trunk, streamed)
         if self.layout.ascending:
             navigation = navigation.ascending()
         plans = {
             key: column.plan(implied=key.group != "data")
             for key, column in survey.columns.items()
         }
-        self._report(survey, navigation, plans)
+        held = {k.name for k, p in plans.items() if k.group == "data" and p.shows}
+        seq_nums = np.array(survey.seq_nums, np.int64) if survey.rows else streamed
+        self.problems += self._deposit.plan(number, seq_nums, navigation, held)
+        self._report(survey, navigation, plans, self.run.assets.keys(number) - held)
         return _Stream(survey, number, navigation, plans)
 
     def _is_trunk(self, survey: StreamSurvey) -> bool:
@@ -131,11 +143,14 @@ class Recording:
         survey: StreamSurvey,
         navigation: Navigation,
         plans: Mapping[ColumnKey, ColumnPlan],
+        external: Set[str],
     ) -> None:
         where = f"stream {survey.name!r}"
         for note in navigation.notes:
             self.problems.append(Problem(where, "warning", "navigation", note))
         for key, plan in plans.items():
+            if key.group == "data" and key.name in external:
+                continue
             missing = survey.columns[key].misfits(plan) if plan.shows else survey.rows
             if key.group == "data" and missing:
                 message = (
@@ -169,6 +184,7 @@ class Recording:
             store.add_stream(stream.survey, stream.navigation, stream.plans, paths)
         yield from store.made()
         yield from self._values(store)
+        yield from self._deposit.operations(store)
         yield from store.rest()
 
     def _scan(self, name: str) -> Scan:
@@ -210,7 +226,8 @@ class Recording:
             self.run.start,
             stream.survey,
             stream.number,
-            {k.name: p for k, p in stream.plans.items() if k.group == "data"},
+            {k.name: p for k, p in stream.plans.items() if k.group == "data"}
+            | self._deposit.plans(stream.number),
             navigation.shape,
             self.layout.dialect,
         )
@@ -226,15 +243,18 @@ class Recording:
             timestamps=_timestamps(self.run.start, stream)
             if stream.survey.rows
             else None,
-            visited=_visited(navigation) if stream.survey.rows else None,
+            visited=_visited(navigation) if navigation.index.size else None,
             visits=navigation.index,
         )
 
-    def _target(self, made: MakeArray, array: Array) -> MakeArray:
+    def _target(self, made: MakeArray, array: Array) -> MakeArray | MakeVirtual:
         """Note where the values of an array go; what is all visited needs no fill."""
         if not isinstance(array.data, ColumnRef):
             return made
         stream = self._streams[array.data.stream]
+        external = self._deposit.placed(stream.number, array.data.key, made)
+        if external is not None:
+            return external
         if stream.navigation.visited().all():
             made = replace(made, fill=None)
         target = _Target(made.path, made, stream.navigation)

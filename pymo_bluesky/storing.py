@@ -6,6 +6,7 @@ Documents/
   Loose      JSON lines: every document that is not an event
   Order      the order of all documents, (n, 2): code and count
   Kept       JSON lines: values that fit no array
+  External   JSON lines: files of external data, and arrays that show them
   Events000/ one stream
     Point    point of each row in the tree (left out when row n is point n)
     <dtype>  scalar columns of one dtype side by side, (rows, columns)
@@ -136,7 +137,9 @@ class DocumentStore:
         if order.size:
             yield self._column(self.path, "Order", order.shape, order.dtype, order)
         plans = [plan for stored in self._streams for plan in stored.plans.values()]
-        for name in ("Loose", "Kept") if any(p.keeps for p in plans) else ("Loose",):
+        kept = ("Kept",) if any(p.keeps for p in plans) else ()
+        external = ("External",) if self.run.assets.resources else ()
+        for name in ("Loose", *kept, *external):
             yield self._column(self.path, name, (0,), np.dtype(np.uint8), packed=True)
             self._lines[name] = bytearray()
         for number, stored in enumerate(self._streams):
@@ -249,6 +252,16 @@ class DocumentStore:
     def loose(self, item: Loose) -> Iterator[Operation]:
         """A document that is not an event."""
         return self._line("Loose", [item.name, dict(item.doc)])
+
+    def note(self, value: Any) -> Iterator[Operation]:
+        """A line about external data."""
+        return self._line("External", value)
+
+    def beside(
+        self, stream: int, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> MakeArray:
+        """An array for copies of external values that have no point in the tree."""
+        return self._column(self._streams[stream].group, name, shape, dtype)
 
     def _line(self, name: str, value: Any) -> Iterator[Operation]:
         waiting = self._lines[name]

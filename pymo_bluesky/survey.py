@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from .assets import AssetSurvey
 from .blocks import ArrayColumn, Block, ColumnKey, Document, Loose, Sorter
 from .columns import ColumnSurvey
 
@@ -117,7 +118,7 @@ class RunSurvey:
     sorter: Sorter
     streams: list[StreamSurvey] = field(default_factory=list[StreamSurvey])
     stop: Mapping[str, Any] | None = None
-    assets: list[Loose] = field(default_factory=list[Loose])
+    assets: AssetSurvey = field(default_factory=AssetSurvey)
     log: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
 
     @property
@@ -149,19 +150,16 @@ def survey_run(documents: Iterable[Document]) -> RunSurvey:
                 moved = moved | _moved_keys(run.start, item.doc)
             continue
         run.streams[item.stream].add(item, moved)
+        run.assets.add_block(item)
     return run
 
 
-_ASSETS = {"resource", "datum", "datum_page", "stream_resource", "stream_datum"}
-
-
 def _note(run: RunSurvey, item: Loose) -> None:
+    run.assets.add(item.name, item.doc)
     if item.name == "start":
         run.start = item.doc
     elif item.name == "stop":
         run.stop = item.doc
-    elif item.name in _ASSETS:
-        run.assets.append(item)
     elif item.name == "descriptor":
         names = run.sorter.streams
         while len(run.streams) < len(names):
