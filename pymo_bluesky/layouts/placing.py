@@ -306,8 +306,10 @@ def _arrays(
         (Role.BACKGROUND, channel.backgrounds),
     ):
         for n, array in enumerate(arrays):
-            fields = _data_fields(layout, kind, branch, channel, array, scan)
-            node = layout.place(kind, parent, n, **fields)
+            fixed = kind is role and array.elsewhere
+            place = Role.DATA if fixed else kind
+            fields = _data_fields(layout, place, branch, channel, array, scan)
+            node = layout.place(place, parent, n, **fields)
             yield _made_empty(node, array), array
     nav = len(branch.shape)
     signals = len(channel.arrays[0].data.shape) - nav if channel.arrays else 0
@@ -353,7 +355,7 @@ def _data_fields(
     }
     known = layout.row(role).fields.values()
     chosen = {name: value for name, value in fields.items() if name in known}
-    if branch.growing:
+    if branch.growing and not array.elsewhere:
         chosen["kind"] = Kind.GROWING
     if array.attributes:
         chosen["extra"] = dict(array.attributes)
