@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping
 from copy import deepcopy
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from bluesky.utils import RunEngineInterrupted
 from tqdm import tqdm
 
 from .comparing import differences
-from .errors import PymoError
+from .errors import MissingExtraError, PymoError
 from .instrument import Devices, data_folder, load_devices
 from .plotting import save_map
 from .reader import open_dataset, replay
@@ -59,6 +60,8 @@ def run_demo(directory: str | os.PathLike[str], *, layout: str = "pymodaq5") -> 
     >>> run_demo(tempfile.mkdtemp())  # doctest: +SKIP
     True
     """
+    if find_spec("matplotlib") is None:  # not only when all is measured
+        raise MissingExtraError.of("matplotlib", "demo")
     began = time.monotonic()
     devices = load_devices("simulated_lab")
     if devices.failed:
@@ -155,10 +158,10 @@ def _save_picture(dataset: Path) -> Path:
 
 def _tell_next(dataset: Path, picture: Path, directory: Path) -> None:
     print(f"A map of {_MAPPED}: {picture}")
-    file = shlex.quote(str(dataset))
-    data = shlex.quote(str(directory.absolute()))
+    file, data = shlex.quote(str(dataset)), shlex.quote(str(directory.absolute()))
     profile = shlex.quote(str(data_folder("profiles") / "profile_pymodaq"))
     print("\nGo on:")
     print("  look at it in PyMoDAQ   h5browser --input", file)
+    print("  look at it here         pymo-bluesky show --settings", file)
+    print("  get the documents       pymo-bluesky replay --jsonl -", file)
     print(f"  measure yourself        PYMO_DATA={data} ipython --profile-dir={profile}")
-    print(f"  get the documents       pymo-bluesky replay {file} --jsonl -")
