@@ -158,11 +158,12 @@ class External:
 
 
 class Wanted(NamedTuple):
-    """One value: its number in a source, and for a handler the datum."""
+    """One value: its number in a source, and for a handler resource and datum."""
 
     source: Source
     number: int
-    datum: Mapping[str, Any] | None = None
+    resource: Mapping[str, Any] = {}
+    datum: Mapping[str, Any] = {}
 
 
 class _Told(NamedTuple):
@@ -317,12 +318,18 @@ class AssetSurvey:
         """Every value of a data key, with its row (or `seq_num`)."""
         if not external.streamed:
             for row, datum_id in self.rows[external.key]:
-                yield row, Wanted(*self.find(datum_id), self.datums.get(datum_id))
+                yield row, self.wanted_of(datum_id)
             return
         for first, value, rows, source in external.ranges:
             for n in range(rows):
                 number = value + n * external.ranges.each
                 yield first + n, Wanted(external.sources[source], number)
+
+    def wanted_of(self, datum_id: str) -> Wanted:
+        """The value that a datum refers to."""
+        source, number = self.find(datum_id)
+        resource = self.resources.get(source.resource, {})
+        return Wanted(source, number, resource, self.datums.get(datum_id, {}))
 
     def _by_datums(self, key: Key, rows: DatumRows) -> External:
         sources, ranges = _Numbered(), Ranges()
