@@ -21,7 +21,7 @@ import h5py
 import numpy as np
 from h5py import h5o
 
-from .errors import FormatError, NotFoundError, printable
+from .errors import FormatError, NotFoundError, PymoError, printable
 
 __all__ = ["LazyArray", "Listing", "Node", "Source", "Tree", "open_tree"]
 
@@ -41,6 +41,20 @@ _BUSY = (errno.EAGAIN, errno.EACCES)
 _LOCK_TIMEOUT = 2.0
 _RETRY = 0.02
 _UNREADABLE = (OSError, RuntimeError, KeyError, TypeError, ValueError)
+
+
+@contextlib.contextmanager
+def _damage_told(path: str) -> Iterator[None]:
+    """What HDF5 says of damage, as an error that names the node."""
+    try:
+        yield
+    except (*_UNREADABLE, AttributeError, UnicodeError) as error:
+        if isinstance(error, PymoError):
+            raise
+        raise FormatError(
+            f"{printable(path)} is damaged ({type(error).__name__}: {error}); get "
+            "another copy of the file"
+        ) from error
 
 
 class Listing(NamedTuple):
@@ -78,14 +92,16 @@ class Node:
     @property
     def address(self) -> int:
         """Where it lies in the file: two names of one node have the same."""
-        return int(h5o.get_info(self._object.id).addr)
+        with _damage_told(self.path):
+            return int(h5o.get_info(self._object.id).addr)
 
     # ------------------------------------------------------------------- attributes
 
     @property
     def attributes(self) -> dict[str, Any]:
         """Its attributes as they are stored; the unreadable ones are None."""
-        return {name: self.attribute(name) for name in self._object.attrs}
+        with _damage_told(self.path):
+            return {name: self.attribute(name) for name in self._object.attrs}
 
     def attribute(self, name: str) -> Any:
         """One attribute as it is stored; None when it is not there or unreadable."""
@@ -99,12 +115,14 @@ class Node:
     @property
     def shape(self) -> tuple[int, ...]:
         """Of an array."""
-        return tuple(self._object.shape or ())
+        with _damage_told(self.path):
+            return tuple(self._object.shape or ())
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Of an array."""
-        return self._object.dtype
+        with _damage_told(self.path):
+            return self._object.dtype
 
     def refusal(self) -> str:
         """Why the values of an array are not read; empty when they are."""
@@ -140,10 +158,11 @@ class Node:
         wanted = math.prod(self.shape) * item
         if wanted > FREE_BYTES:
             wanted = _selected(self.shape, key) * item
-        chunks = self._object.chunks
-        if chunks and self._object.id.get_create_plist().get_nfilters():
-            wanted = max(wanted, math.prod(chunks) * item)
-        stored = self._object.id.get_storage_size()
+        with _damage_told(self.path):
+            chunks = self._object.chunks
+            if chunks and self._object.id.get_create_plist().get_nfilters():
+                wanted = max(wanted, math.prod(chunks) * item)
+            stored = int(self._object.id.get_storage_size())
         if wanted > max(FREE_BYTES, MAX_RATIO * stored):
             raise FormatError(
                 f"{printable(self.path)}: {wanted:,} bytes were to be read where "
@@ -180,14 +199,9 @@ class Node:
         """
         if self.is_array:
             return Listing((), ())
-        if len(self._object) > MAX_CHILDREN:
-            raise FormatError(
-                f"{printable(self.path)} holds {len(self._object):,} nodes; at most "
-                f"{MAX_CHILDREN:,} were expected in one group"
-            )
         nodes: list[Node] = []
         refused: list[tuple[str, str]] = []
-        for name in sorted(self._object, key=_as_text):
+        for name in self._names():
             found = self._child(name)
             if isinstance(found, Node):
                 nodes.append(found)
@@ -200,8 +214,17 @@ class Node:
         yield from self.listing().nodes
 
     def names(self) -> list[str]:
-        """Names of what a group holds, links included, unsorted."""
-        return [_as_text(name) for name in self._object]
+        """Names of what a group holds, links included."""
+        return [_as_text(name) for name in self._names()]
+
+    def _names(self) -> list[str | bytes]:
+        with _damage_told(self.path):
+            if len(self._object) > MAX_CHILDREN:
+                raise FormatError(
+                    f"{printable(self.path)} holds {len(self._object):,} nodes; at "
+                    f"most {MAX_CHILDREN:,} were expected in one group"
+                )
+            return sorted(self._object, key=_as_text)
 
     def get(self, path: str) -> Node | None:
         """A node below, by its relative path; None when there is none."""
@@ -298,7 +321,8 @@ class Tree:
     @property
     def root(self) -> Node:
         """Its root."""
-        return Node(self._file["/"], "/")
+        with _damage_told("/"):
+            return Node(self._file["/"], "/")
 
     def node(self, path: str) -> Node:
         """A node by its path.

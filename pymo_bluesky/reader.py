@@ -10,6 +10,7 @@ from typing import Any
 from .reading import Dataset, Module, Scan, Scans, Stream
 from .reading.dataset import layout_of as identify
 from .reading.dataset import scan_nodes
+from .reading.validating import validate
 
 __all__ = [
     "Dataset",
@@ -21,6 +22,7 @@ __all__ = [
     "open_dataset",
     "replay",
     "scan_nodes",
+    "validate",
 ]
 
 

@@ -47,6 +47,13 @@ _DATA = {
 _AXIS = {**_ARRAY, "label": "label", "units": "units"}
 _NAV = {**_AXIS, "nav_index": "index", "spread_order": "spread_order"}
 
+_ARRAY_NEEDED = {
+    "shape": object,
+    **dict.fromkeys(("type", "data_dimension", "scan_type", "scan_subtype"), str),
+    **dict.fromkeys(("dtype", "subdtype", "backend"), str),
+}
+_NAV_NEEDED = {**_ARRAY_NEEDED, "nav_index": int, "label": str, "units": str}
+
 _SCAN = {
     **_DESCRIBED,
     "author": "author",
@@ -91,6 +98,7 @@ _READ_ONLY = (
         kinds=_NAV_KINDS,
         const={"type": "navigation_axis"},
         fields=_NAV,
+        needed=_NAV_NEEDED,
         written=False,
     ),
     # Continuous saves: beside the detector up to 2.1.1, in a scan of their own since.
@@ -103,6 +111,7 @@ _READ_ONLY = (
         kinds=_NAV_KINDS,
         const={"type": "navigation_axis"},
         fields=_NAV,
+        needed=_NAV_NEEDED,
         written=False,
     ),
     Row(
@@ -113,6 +122,7 @@ _READ_ONLY = (
         kinds=_NAV_KINDS,
         const={"type": "navigation_axis"},
         fields=_NAV,
+        needed=_NAV_NEEDED,
         written=False,
     ),
 )
@@ -190,6 +200,7 @@ PYMODAQ3 = Layout(
                 "subdtype": "string",
                 "backend": "tables",
             },
+            needed={"subdtype": str},
         ),
         Row(
             role=Role.SCAN,
@@ -283,6 +294,7 @@ PYMODAQ3 = Layout(
             kinds=(Kind.ARRAY, Kind.GROWING),
             const={"type": "data"},
             fields=_DATA,
+            needed=_ARRAY_NEEDED,
             default=_ARRAY_DEFAULT,
         ),
         Row(
@@ -292,6 +304,7 @@ PYMODAQ3 = Layout(
             kinds=(Kind.ARRAY, Kind.GROWING),
             const={"type": "bkg"},
             fields=_DATA,
+            needed=_ARRAY_NEEDED,
             default=_ARRAY_DEFAULT,
         ),
         Row(
@@ -301,6 +314,7 @@ PYMODAQ3 = Layout(
             kinds=(Kind.ARRAY,),
             const={"type": "axis"},
             fields=_AXIS,
+            needed=_ARRAY_NEEDED,
             default=_ARRAY_DEFAULT,
         ),
         Row(
@@ -310,6 +324,7 @@ PYMODAQ3 = Layout(
             kinds=(Kind.ARRAY, Kind.GROWING),
             const={"type": "navigation_axis"},
             fields=_NAV,
+            needed=_NAV_NEEDED,
             default=_ARRAY_DEFAULT,
         ),
         Row(
@@ -319,6 +334,7 @@ PYMODAQ3 = Layout(
             kinds=(Kind.ARRAY, Kind.GROWING),
             const={"type": "navigation_axis"},
             fields=_NAV,
+            needed=_NAV_NEEDED,
             default=_ARRAY_DEFAULT,
         ),
         *DOCUMENT_ROWS,

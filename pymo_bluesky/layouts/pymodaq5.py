@@ -46,6 +46,22 @@ _AXIS = {
     "spread_order": "spread_order",
 }
 
+# Found by leaving out one after another (pymodaq-data 5.3.0, either backend).
+_DATA_NEEDED = {
+    **dict.fromkeys(("TITLE", "data_type", "data_dimension", "distribution"), str),
+    "label": str,
+    "nav_indexes": tuple,
+    "shape": object,
+    "timestamp": object,
+}
+_AXIS_NEEDED = {
+    "data_type": str,
+    "label": str,
+    "units": str,
+    "index": int,
+    "spread_order": int,
+}
+
 _SCAN = {
     **_DESCRIBED,
     "author": "author",
@@ -170,6 +186,7 @@ PYMODAQ5 = Layout(
                 "subdtype": "string",
                 "backend": "h5py",
             },
+            needed={"subdtype": str},
         ),
         Row(
             role=Role.SCAN,
@@ -246,6 +263,7 @@ PYMODAQ5 = Layout(
             kinds=(Kind.ARRAY,),
             const={"data_type": "data"},
             fields=_DATA,
+            needed=_DATA_NEEDED,
             default=_ARRAY_DEFAULT,
         ),
         Row(
@@ -255,6 +273,7 @@ PYMODAQ5 = Layout(
             kinds=(Kind.GROWING,),
             const={"data_type": "data_enlargeable"},
             fields=_DATA,
+            needed=_DATA_NEEDED,
             default=_ARRAY_DEFAULT,
         ),
         Row(
@@ -264,6 +283,7 @@ PYMODAQ5 = Layout(
             kinds=(Kind.ARRAY, Kind.GROWING),
             const={"data_type": "error"},
             fields=_DATA,
+            needed=_DATA_NEEDED,
             default=_ARRAY_DEFAULT,
         ),
         Row(
@@ -273,6 +293,7 @@ PYMODAQ5 = Layout(
             kinds=(Kind.ARRAY, Kind.GROWING),
             const={"data_type": "bkg"},
             fields=_DATA,
+            needed=_DATA_NEEDED,
             default=_ARRAY_DEFAULT,
         ),
         Row(
@@ -282,6 +303,7 @@ PYMODAQ5 = Layout(
             kinds=(Kind.ARRAY,),
             const={"data_type": "axis"},
             fields=_AXIS,
+            needed=_AXIS_NEEDED,
             default={**_ARRAY_DEFAULT, "dimension": "Data1D", "spread_order": 0},
         ),
         Row(
@@ -298,6 +320,7 @@ PYMODAQ5 = Layout(
             kinds=(Kind.ARRAY, Kind.GROWING),
             const={"data_type": "axis"},
             fields=_AXIS,
+            needed=_AXIS_NEEDED,
             default={**_ARRAY_DEFAULT, "dimension": "Data1D"},
         ),
         *DOCUMENT_ROWS,

@@ -282,8 +282,16 @@ def _children(
     listing = node.listing()
     for name, reason in listing.refused:
         watch.extra(f"{node.path.rstrip('/')}/{name}", "not-read", reason)
-    seen = [look(layout, n, role, watch, unwalked=unwalked) for n in listing.nodes]
-    return tuple(sorted((s for s in seen if s), key=lambda s: s.number))
+    found: list[Seen] = []
+    for child in listing.nodes:
+        try:
+            seen = look(layout, child, role, watch, unwalked=unwalked)
+        except FormatError as error:  # the rest may be whole
+            watch.error(child.path, "damaged", str(error))
+            continue
+        if seen is not None:
+            found.append(seen)
+    return tuple(sorted(found, key=lambda seen: seen.number))
 
 
 def _unrecognised(layout: Layout, parent: Role | None, node: FileNode) -> str:

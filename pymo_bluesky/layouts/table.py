@@ -117,6 +117,8 @@ class Row:
         What ``{any}`` can stand for, where it cannot stand for anything.
     written
         False for what is only read: other programs wrote it, this one does not.
+    needed
+        Attributes, with their types, without which PyMoDAQ's own loader fails.
     """
 
     role: Role
@@ -130,6 +132,7 @@ class Row:
     raw: frozenset[str] = frozenset()
     words: tuple[str, ...] = ()
     written: bool = True
+    needed: Mapping[str, type] = field(default_factory=dict[str, type])
 
     def named(self, number: int, name: str = "") -> str:
         """The node's name for a number (``{any}``: for a given name)."""

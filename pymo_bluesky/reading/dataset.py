@@ -27,6 +27,8 @@ from .scan import Content, Scan, Scans, about
 from .showing import dataset_twig, drawn
 from .stream import parsed_settings
 
+_DAMAGE = (LookupError, TypeError, ValueError, AttributeError, RuntimeError)
+
 __all__ = ["Dataset", "layout_of", "scan_nodes"]
 
 
@@ -184,7 +186,15 @@ class Dataset:
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Documents of the scan at a path."""
         with self._source.opened() as tree:
-            yield from replay_stored(tree.node(path), **options)
+            try:
+                yield from replay_stored(tree.node(path), **options)
+            except FormatError:
+                raise
+            except _DAMAGE as error:
+                raise FormatError(
+                    f"{self.path}: the documents of {printable(path)} are damaged "
+                    f"({type(error).__name__}: {error}); `validate` says more"
+                ) from error
 
     def __repr__(self) -> str:
         return (
