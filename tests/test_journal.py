@@ -1,0 +1,178 @@
+"""What the journal took is safe: whole records come back, a torn one is left out."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from corpus import load
+from exactness import assert_same_documents, differences
+
+from pymo_bluesky.errors import JournalError, WriteError
+from pymo_bluesky.journal import Journal, JournalWriter
+from pymo_bluesky.values import BLOB_BYTES
+
+ABOUT = {"run": "4b1d", "dataset": "Dataset_20261122_000.h5", "layout": "pymodaq5"}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "run.journal"
+
+
+def written(path, documents):
+    with JournalWriter(path, ABOUT) as journal:
+        for name, doc in documents:
+            journal.append(name, doc)
+    return path
+
+
+def test_documents_come_back_in_order_any_number_of_times(path, corpus_stream):
+    documents = load(corpus_stream)
+    journal = Journal(written(path, documents))
+    assert journal.about == ABOUT
+    for _ in range(2):
+        assert_same_documents(documents, journal)
+    assert journal.torn == 0
+
+
+def test_arrays_of_all_sizes_travel(path):
+    sizes = (0, 1, BLOB_BYTES - 1, BLOB_BYTES, BLOB_BYTES + 1, 10 * BLOB_BYTES)
+    event = {"data": {str(n): np.arange(n, dtype=np.uint8) for n in sizes}}
+    ((_, back),) = Journal(written(path, [("event", event)]))
+    assert not list(differences(event, back))
+
+
+def test_a_frame_that_changes_after_the_call_is_written_as_it_was(path):
+    frame = np.zeros(10_000)
+    with JournalWriter(path, ABOUT) as journal:
+        journal.append("event", {"data": {"frame": frame}})
+        frame[:] = 1
+    ((_, back),) = Journal(path)
+    assert not back["data"]["frame"].any()
+
+
+def test_a_growing_journal_is_read_while_it_is_written(path):
+    with JournalWriter(path, ABOUT) as journal:
+        journal.append("start", {"uid": "4b1d"})
+        assert [name for name, _ in Journal(path)] == ["start"]
+        journal.append("stop", {"run_start": "4b1d"})
+        assert [name for name, _ in Journal(path)] == ["start", "stop"]
+
+
+@pytest.fixture
+def long_one(path):
+    """A journal of three documents, and where the last of them begins."""
+    documents = [("start", {"uid": "4b1d"}), ("event", {"data": {"x": np.zeros(600)}})]
+    written(path, documents)
+    before = path.stat().st_size
+    path.unlink()
+    written(path, [*documents, ("stop", {"run_start": "4b1d", "reason": "x" * 100})])
+    return path, before
+
+
+def test_a_record_that_was_cut_off_anywhere_is_left_out(long_one):
+    path, before = long_one
+    whole = path.read_bytes()
+    for end in range(before, len(whole)):
+        path.write_bytes(whole[:end])
+        journal = Journal(path)
+        assert [name for name, _ in journal] == ["start", "event"]
+        assert journal.torn == end - before
+
+
+def test_a_byte_that_flipped_is_noticed(long_one):
+    path, before = long_one
+    whole = path.read_bytes()
+    for at in range(before, len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x20]) + whole[at + 1 :])
+        assert [name for name, _ in Journal(path)] == ["start", "event"], at
+
+
+@pytest.mark.parametrize("content", [b"", b"PYMO", b"\x89HDF\r\n\x1a\n" * 9])
+def test_what_is_no_journal_is_refused_by_name(path, content):
+    path.write_bytes(content)
+    with pytest.raises(JournalError, match=str(path)):
+        Journal(path)
+
+
+def test_a_journal_cut_off_in_its_first_record_has_no_document(path):
+    written(path, [])
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(JournalError, match="no event was acknowledged"):
+        Journal(path)
+
+
+def test_a_journal_is_never_overwritten(path):
+    path.write_text("what was here before")
+    with pytest.raises(WriteError, match="cannot be made"):
+        JournalWriter(path, ABOUT)
+    assert path.read_text() == "what was here before"
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(WriteError, match="cannot be made: No such file"):
+        JournalWriter(tmp_path / "nowhere" / "run.journal", ABOUT)
+
+
+def test_a_journal_that_was_removed_takes_no_more(path):
+    with JournalWriter(path, ABOUT) as journal:
+        path.unlink()
+        with pytest.raises(WriteError, match="was removed"):
+            journal.append("event", {})
+
+
+def test_a_forked_child_does_not_write_into_its_parents_journal(path):
+    with JournalWriter(path, ABOUT) as journal:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                journal.append("event", {})
+            except WriteError:
+                os._exit(7)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+        journal.append("stop", {})
+    assert [name for name, _ in Journal(path)] == ["stop"]
+
+
+def test_whether_its_writer_lives_is_known_also_after_a_kill(path):
+    code = f"""
+import os, pathlib
+from pymo_bluesky.journal import JournalWriter
+journal = JournalWriter(pathlib.Path({str(path)!r}), {ABOUT!r})
+journal.append("start", {{"uid": "4b1d"}})
+print("ready", flush=True)
+input()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=-1, stdout=-1, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        assert Journal.is_alive(path)
+        process.kill()
+    assert not Journal.is_alive(path)
+    assert [name for name, _ in Journal(path)] == ["start"]
+
+
+def test_records_of_several_threads_do_not_mix(path):
+    with JournalWriter(path, ABOUT) as journal:
+
+        def append(thread):
+            for n in range(50):
+                frame = np.full(2000, thread)
+                journal.append("event", {"thread": thread, "n": n, "frame": frame})
+
+        threads = [threading.Thread(target=append, args=(n,)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    events = [doc for _, doc in Journal(path)]
+    assert all((doc["frame"] == doc["thread"]).all() for doc in events)
+    for thread in range(4):
+        mine = [doc["n"] for doc in events if doc["thread"] == thread]
+        assert mine == list(range(50))
