@@ -19,6 +19,7 @@ import numpy as np
 
 from . import store
 from ._version import VERSION
+from .cutting import Mode
 from .errors import AppendError, DatasetBusyError, FormatError, Problem, WriteError
 from .journal import Journal
 from .layouts import LAYOUTS, Layout, Role
@@ -26,6 +27,7 @@ from .layouts.placing import place_dataset
 from .operations import Append, Operation, SetAttributes
 from .recording import Recording, Source, dataset_attributes
 from .settings import plain_settings
+from .sources import AssetFiles
 
 __all__ = [
     "LOG",
@@ -172,6 +174,8 @@ def add_scan(
     journal: Journal,
     extra: Sequence[Document] = (),
     *,
+    assets: Mode = "link",
+    folder: Path | None = None,
     lock_timeout: float = 2.0,
 ) -> Built:
     """Put a run into a dataset as its next scan, whole or not at all.
@@ -184,6 +188,10 @@ def add_scan(
         Of the run.
     extra
         Documents that come behind those of the journal.
+    assets
+        What becomes of data in other files.
+    folder
+        Where the dataset will be, when it is not where it is made.
     lock_timeout
         How long to wait while another program has the dataset open, in seconds.
 
@@ -195,20 +203,35 @@ def add_scan(
         When it cannot be written; the dataset is as it was.
     """
     source, outline = _sources(journal, extra)
-    recording = Recording(
-        lambda: documents_of(source()), layout, lambda: documents_of(outline())
-    )
-    names: list[str] = []
+    with AssetFiles(folder or path.parent, assets) as files:
+        recording = Recording(
+            lambda: documents_of(source()),
+            layout,
+            lambda: documents_of(outline()),
+            files,
+        )
+        number = _append(path, layout, recording, outline, lock_timeout)
+    name = layout.row(Role.SCAN).named(number)
+    return Built(path, name, tuple(recording.problems))
+
+
+def _append(
+    path: Path,
+    layout: Layout,
+    recording: Recording,
+    outline: Source,
+    lock_timeout: float,
+) -> int:
+    numbers: list[int] = []
 
     def operations(tree: store.Tree) -> Iterator[Operation]:
-        number = _next_number(tree, layout)
-        names.append(layout.row(Role.SCAN).named(number))
+        numbers.append(_next_number(tree, layout))
         yield from _protect(tree, layout)
-        yield from recording.operations(raw_path(layout), number)
+        yield from recording.operations(raw_path(layout), numbers[-1])
         yield from _log_lines(outline(), layout)
 
     store.append_to(path, operations, lock_timeout=lock_timeout)
-    return Built(path, names[0], tuple(recording.problems))
+    return numbers[-1]
 
 
 def _sources(journal: Journal, extra: Sequence[Document]) -> tuple[Source, Source]:

@@ -6,16 +6,36 @@ Documents tell the shape of a value, files have one of their own: the file's cou
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 
 from .assets import Wanted
+from .errors import PymoError
 from .resources import WHOLE, Source
 
-__all__ = ["Cut", "ExternalFiles", "Found", "Mode", "cut_of"]
+__all__ = ["Cut", "ExternalFiles", "Found", "Mode", "cut_of", "mode_named"]
 
 Mode = Literal["link", "embed", "ignore"]
+
+
+def mode_named(name: str) -> Mode:
+    """What becomes of external data, by its name.
+
+    Raises
+    ------
+    PymoError
+        For any other name.
+
+    Examples
+    --------
+    >>> mode_named("embed")
+    'embed'
+    """
+    for mode in get_args(Mode):
+        if mode == name:
+            return mode
+    raise PymoError(f"assets={name!r}: one of 'link', 'embed', 'ignore' is expected")
 
 
 class Found(NamedTuple):

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def export(
         Name of the file without ``.h5``: plain text with ``{uid}`` and ``{start[key]}``
         of the first run.
     **options
-        `layout` and `lock_timeout` of `PymodaqWriter`.
+        `layout`, `assets` and `lock_timeout` of `PymodaqWriter`.
 
     Returns
     -------
@@ -74,7 +75,7 @@ def export(
     try:
         draft = work / final.name
         make_dataset(draft, layout, first[1])
-        with PymodaqWriter(work, append_to=draft, renew="never", **options) as writer:
+        with _DraftWriter(draft, final.parent, **options) as writer:
             writer(*first)
             for name, doc in stream:
                 writer(name, doc)
@@ -83,6 +84,14 @@ def export(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return {"pymodaq": [str(final)]}
+
+
+class _DraftWriter(PymodaqWriter):
+    """Writes a dataset that will be in another folder when it is finished."""
+
+    def __init__(self, draft: Path, folder: Path, **options: Any) -> None:
+        super().__init__(draft.parent, append_to=draft, renew="never", **options)
+        self._put = partial(self._put, folder=folder)
 
 
 def _file_name(template: str, start: Mapping[str, Any]) -> str:

@@ -202,7 +202,8 @@ def _check_place(path: str) -> None:
 def _check_files(handler: Any, arguments: dict[str, Any]) -> None:
     """What a handler says that it will open must be files."""
     listed: Any = getattr(handler, "get_file_list", None)
-    for file in listed([arguments]) if callable(listed) else ():
+    files: Any = listed([arguments]) if callable(listed) else ()
+    for file in files:
         regular_file(file)
 
 

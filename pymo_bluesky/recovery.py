@@ -10,6 +10,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from .building import add_scan, layout_of, make_dataset, scan_of_run
+from .cutting import mode_named
 from .errors import JournalError, NotFoundError, PymoError
 from .journal import SUFFIX, Journal
 from .layouts import layout_named
@@ -117,7 +118,8 @@ def _rebuilt(journal: Journal) -> Recovered:
     scan, done = scan_of_run(dataset, layout, run), "was in"
     if scan is None:
         extra = [] if seen.stopped else [("stop", _stop(run, seen))]
-        built = add_scan(dataset, layout, journal, extra)
+        assets = mode_named(str(journal.about.get("assets", "link")))
+        built = add_scan(dataset, layout, journal, extra, assets=assets)
         scan, done = built.scan, "is now in"
     journal.path.unlink()
     how = "" if seen.stopped else "; it had no stop document, one was added"

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
 from uuid import uuid4
@@ -21,6 +22,7 @@ from .building import (
     local_time,
     make_dataset,
 )
+from .cutting import Mode, mode_named
 from .errors import DatasetBusyError, Problem, PymoError, WriteError
 from .journal import SUFFIX, Journal, JournalWriter
 from .layouts import Layout, layout_named
@@ -93,6 +95,9 @@ class PymodaqWriter:
         A dataset that has reached this size gets no more scans.
     append_to
         An existing dataset to go on with, ours or PyMoDAQ's, in its own layout.
+    assets
+        Data that detectors wrote into HDF5 files of their own: ``"link"`` shows them
+        where they are, ``"embed"`` copies them, ``"ignore"`` does neither.
     lock_timeout
         When another program holds the dataset for longer than this many seconds, the
         scan goes to a new dataset.
@@ -135,11 +140,13 @@ class PymodaqWriter:
         renew: Renewal = "day",
         max_bytes: int | None = None,
         append_to: str | os.PathLike[str] | None = None,
+        assets: Mode = "link",
         lock_timeout: float = 2.0,
     ) -> None:
         self.directory = Path(directory).expanduser().absolute()
         self.layout: Layout = layout_named(layout)
-        self.lock_timeout = lock_timeout
+        self.assets = mode_named(assets)
+        self._put = partial(add_scan, assets=assets, lock_timeout=lock_timeout)
         self.paths: dict[str, Path] = {}
         self.scans: dict[str, str] = {}
         self.status = Status()
@@ -193,6 +200,7 @@ class PymodaqWriter:
             raise PymoError(f"the run {uid} has started already and has not stopped")
         dataset = self._current(doc)
         about = {"run": uid, "dataset": dataset.name, "layout": self.layout.name}
+        about["assets"] = self.assets
         run = _Run(uid, JournalWriter(_journal_path(dataset, uid), about), dataset)
         run.journal.append("start", doc)
         plan = doc.get("plan_name", "a run")
@@ -289,19 +297,20 @@ class PymodaqWriter:
             self._handler.detach()
         self._homes = {k: v for k, v in self._homes.items() if v != run.uid}
         self.status.runs = len(self._runs)
-        run.journal.close()
-        built = self._add(run, Journal(run.journal.path))
-        self.paths[run.uid], self.scans[run.uid] = built.path, built.scan
-        run.journal.path.unlink()
+        try:
+            # The journal stays locked meanwhile: `recover` must not take it as well.
+            built = self._add(run, Journal(run.journal.path))
+            self.paths[run.uid], self.scans[run.uid] = built.path, built.scan
+            run.journal.path.unlink()
+        finally:
+            run.journal.close()
         self.status.written += 1
         self.status.problems.extend(built.problems)
         _tell(built)
 
     def _add(self, run: _Run, journal: Journal) -> Built:
         try:
-            return add_scan(
-                run.dataset, self.layout, journal, lock_timeout=self.lock_timeout
-            )
+            return self._put(run.dataset, self.layout, journal)
         except DatasetBusyError as error:
             log.warning("%s The scan goes to a new dataset.", error)
         except WriteError as error:
@@ -313,9 +322,7 @@ class PymodaqWriter:
             ) from error
         if self._dataset in (None, run.dataset) or self._renew == "run":
             self._dataset = self._claim(next(iter(journal))[1])
-        return add_scan(
-            self._dataset, self.layout, journal, lock_timeout=self.lock_timeout
-        )
+        return self._put(self._dataset, self.layout, journal)
 
     def flush(self) -> None:
         """Force what was journalled to the disk, against the loss of power."""
