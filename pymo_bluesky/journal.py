@@ -76,7 +76,8 @@ class JournalWriter:
         self._size = 0
         self._lock = threading.Lock()
         # Tells `recover` that the writer lives; the kernel lets go of it with us.
-        fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # It waits for those who look whether it does: they hold it for a moment.
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
         self._write([_MAGIC])
         self.append("journal", dict(about))
 
@@ -224,13 +225,13 @@ class Journal:
 
     @staticmethod
     def is_alive(path: Path) -> bool:
-        """Whether a process still writes the journal."""
-        with path.open("rb") as file:
-            try:
+        """Whether a process still writes the journal, or has just taken it away."""
+        try:
+            with path.open("rb") as file:
                 fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-            return False
+        except (BlockingIOError, FileNotFoundError):
+            return True
+        return False
 
 
 def _read_record(

@@ -160,9 +160,7 @@ class PymodaqWriter:
         self._handler = _LogLines(self._runs)
         dataset_name(template, {}, _times(0.0))  # a wrong template is told at once
         if renew not in ("day", "run", "never"):
-            raise PymoError(
-                f"renew={renew!r}: one of 'day', 'run', 'never' is expected"
-            )
+            raise PymoError(f"renew={renew!r}: 'day', 'run' or 'never' is expected")
         if append_to is not None:
             self._go_on_with(Path(append_to).expanduser().absolute())
 
@@ -273,9 +271,7 @@ class PymodaqWriter:
         left = [p.name for p in folder.glob(f"*{SUFFIX}") if not Journal.is_alive(p)]
         if left:
             log.warning(
-                "%s holds %d journals of runs that were cut off: `pymo-bluesky recover "
-                "%s` makes scans of them",
-                folder,
+                "%d runs were cut off: `pymo-bluesky recover %s` makes scans of them",
                 len(left),
                 folder,
             )
@@ -298,7 +294,7 @@ class PymodaqWriter:
         self._homes = {k: v for k, v in self._homes.items() if v != run.uid}
         self.status.runs = len(self._runs)
         try:
-            # The journal stays locked meanwhile: `recover` must not take it as well.
+            # Still locked, so that `recover` does not take it, too.
             built = self._add(run, Journal(run.journal.path))
             self.paths[run.uid], self.scans[run.uid] = built.path, built.scan
             run.journal.path.unlink()
