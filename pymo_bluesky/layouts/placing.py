@@ -100,7 +100,7 @@ def place_column(
     node = layout.place(
         Role.COLUMN,
         parent,
-        name=name,
+        called=name,
         kind=kind,
         shape=shape,
         dtype=dtype.name,
@@ -255,7 +255,9 @@ def _channels(
     for channel in channels:
         if channel.dimension not in made:
             made[channel.dimension] = 0
-            group = place_group(layout, Role.DIMENSION, parent, name=channel.dimension)
+            group = place_group(
+                layout, Role.DIMENSION, parent, called=channel.dimension
+            )
             yield group, None
         for part in _parts(layout, channel):
             path = f"{parent}/{channel.dimension}"

@@ -240,10 +240,12 @@ class Layout:
         parent: str,
         number: int = 0,
         /,
-        name: str = "",
+        called: str = "",
         **fields: Any,
     ) -> Node:
         """Where a node goes, and with which attributes (as they are stored).
+
+        A row that takes any name (``{any}``) gets the one it is `called`.
 
         Examples
         --------
@@ -272,7 +274,7 @@ class Layout:
             for name, value in values.items()
         }
         base = parent.rstrip("/")
-        path = f"{base}/{row.named(number, name)}" if row.name else base or "/"
+        path = f"{base}/{row.named(number, called)}" if row.name else base or "/"
         return Node(path, kind, attributes)
 
     def encode(self, name: str, value: Any) -> Any:
