@@ -13,6 +13,8 @@ from .model import Array, Axis, Branch, Channel, Module
 
 __all__ = ["labelled"]
 
+_WIDEST = 1024
+
 
 def labelled(branch: Branch, columns: Mapping[str, np.ndarray] | None = None) -> Any:
     """A stream as an `xarray.Dataset`.
@@ -30,7 +32,8 @@ def labelled(branch: Branch, columns: Mapping[str, np.ndarray] | None = None) ->
     branch
         The stream.
     columns
-        What its modules do not hold, by data key, shape (points, ...).
+        What its modules do not hold, or not all of it, by data key; shape
+        (points, ...).
 
     Returns
     -------
@@ -57,12 +60,13 @@ def labelled(branch: Branch, columns: Mapping[str, np.ndarray] | None = None) ->
     except ModuleNotFoundError as error:
         raise MissingExtraError.of("xarray", "xarray") from error
     points = _Points.of(branch)
-    table = _Table(points, dict(points.coordinates(branch)))
+    columns = columns or {}
+    table = _Table(points, dict(points.coordinates(branch)), frozenset(columns))
     for module in branch.modules:
         for channel in module.channels:
             table.add_channel(module, channel)
-    for key, values in (columns or {}).items():
-        shaped = values.reshape(*branch.shape, *values.shape[1:])
+    for key, values in columns.items():
+        shaped = _tidied(values).reshape(*branch.shape, *values.shape[1:])
         table.add(key, Array(label=key, data=shaped), ())
     return xarray.Dataset(table.variables, table.coordinates)
 
@@ -109,7 +113,8 @@ class _Points:
                 yield axis.label, (self.dims[:1], values, _units(axis.units))
         if branch.timestamps is not None:
             seconds = self.of_scan(np.asarray(branch.timestamps.data[()]))
-            about = {"units": "s", "long_name": "time since 1970 (UTC)"}
+            since = "1970 (UTC)" if branch.started else "the start of the scan"
+            about = {"units": "s", "long_name": f"time since {since}"}
             yield "time", (self.dims, branch.started + seconds, about)
         visited = _visited(branch)
         if self.grid and visited is not None:
@@ -130,6 +135,7 @@ class _Table:
 
     points: _Points
     coordinates: dict[str, Any]
+    beside: frozenset[str] = frozenset()
     variables: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def add_channel(self, module: Module, channel: Channel) -> None:
@@ -146,7 +152,7 @@ class _Table:
             )
             for array in arrays
         ]
-        named = [(array.label, array) for array in channel.arrays]
+        named = [(a.label, a) for a in channel.arrays if a.label not in self.beside]
         for name, array in named + companions:
             if name in self.variables:
                 name = f"{module.title}_{name}"
@@ -156,7 +162,10 @@ class _Table:
 
     def _dimension(self, module: Module, axis: Axis) -> str:
         """A name for a signal axis that no other axis of the stream has."""
-        base = name = f"{module.title}_{axis.label or f'axis_{axis.index}'}"
+        base = axis.label or f"axis_{axis.index}"
+        if not base.startswith(f"{module.title}_"):
+            base = f"{module.title}_{base}"
+        name = base
         number = 2
         while name in self.variables or not self._fits(name, axis):
             name, number = f"{base}_{number}", number + 1
@@ -177,6 +186,16 @@ class _Table:
         while name in self.coordinates or name in self.variables or name in dims:
             name += "_readback"
         self.variables[name] = (dims, values, about)
+
+
+def _tidied(values: np.ndarray) -> np.ndarray:
+    """Objects that are all short texts, or all numbers, as an array of these."""
+    for kinds in (str, bool | np.bool_, int | float | np.number):
+        if values.size and all(isinstance(value, kinds) for value in values.flat):
+            tidy = np.array(values.tolist())
+            # All texts would take the room of the longest.
+            return tidy if tidy.itemsize <= _WIDEST else values
+    return values
 
 
 def _coordinate(name: str, axis: Axis) -> Any:

@@ -95,7 +95,9 @@ def loose_documents(scan: ScanNode) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def values_beside_tree(scan: ScanNode, stream: str) -> dict[str, np.ndarray]:
-    """Values of the data keys that no array of PyMoDAQ's tree holds: texts, mappings.
+    """Values of the data keys whose values PyMoDAQ's tree does not hold, or not all.
+
+    Texts and mappings, for example, and integers beyond 64 bits.
 
     Parameters
     ----------
@@ -118,13 +120,19 @@ def values_beside_tree(scan: ScanNode, stream: str) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     for number, about in enumerate([] if index is None else index["streams"]):
         if about["name"] == stream and about["rows"]:
-            rows = StreamRows.read(scan, number, about)
-            found.update(_beside_tree(rows))
+            lines = StreamRows.read(scan, number, about).kept
+            kept = {name for _, group, name, *_ in lines if group == "data"}
+            found.update(_beside_tree(StreamRows.read(scan, number, about), kept))
     return found
 
 
-def _beside_tree(rows: StreamRows) -> dict[str, np.ndarray]:
-    beside = {c.key for c in rows.columns if c.key.group == "data" and not c.in_tree}
+def _beside_tree(rows: StreamRows, kept: set[str]) -> dict[str, np.ndarray]:
+    beside = [
+        column.key
+        for column in rows.columns
+        if column.key.group == "data"
+        and (column.key.name in kept or not column.in_tree or column.has_gaps)
+    ]
     rows.columns = [c for c in rows.columns if c.key in beside or not c.key.group]
     found = {key.name: np.full(rows.points, None, object) for key in beside}
     points = np.arange(rows.rows) if rows.index is None else np.asarray(rows.index[()])

@@ -98,6 +98,12 @@ class _Column:
             codes=about.get("codes"),
         )
 
+    @property
+    def has_gaps(self) -> bool:
+        """Whether rows without a number look in the array as if they had one."""
+        odd = any(s.container in ("value", "absent") for s in self.plan.signatures)
+        return odd and np.dtype(self.plan.dtype).kind not in "fc"
+
     def row_bytes(self) -> int:
         if self.plan.dtype is None:
             return 0
@@ -133,6 +139,7 @@ class StreamRows:
 
     @classmethod
     def read(cls, scan: ScanNode, number: int, about: Mapping[str, Any]) -> StreamRows:
+        """The rows of a stream by its number, ready to be read."""
         group = f"Documents/Events{number:03d}"
         forms = [
             (rows, {ColumnKey(group, name): dtype for group, name, dtype in arrays})
@@ -307,7 +314,9 @@ def _gathered(array: ScanNode, points: np.ndarray, shape: Sequence[int]) -> np.n
 def _piecewise(array: ScanNode, points: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     values = np.empty((len(points), *array.shape[len(shape) :]), array.dtype)
     for run in pieces(points, shape):
-        part = np.asarray(array[(*run.prefix, slice(run.start, run.start + run.length))])
+        part = np.asarray(
+            array[(*run.prefix, slice(run.start, run.start + run.length))]
+        )
         values[run.row : run.row + run.length] = part[::-1] if run.backwards else part
     return values
 

@@ -39,11 +39,15 @@ class Entry:
     start: Mapping[str, Any]
 
     @property
+    def started(self) -> float:
+        """When it began, in seconds since 1970; 0 when that is not told."""
+        began = self.start.get("time")
+        return float(began) if isinstance(began, int | float) else 0.0
+
+    @property
     def age(self) -> tuple[float, str, str]:
         """To sort by, the oldest first."""
-        began = self.start.get("time")
-        when = float(began) if isinstance(began, int | float) else 0.0
-        return (when, str(self.path), self.scan)
+        return (self.started, str(self.path), self.scan)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ class Run:
         Dataset and name of the scan.
     uid
         Of the run.
+    started
+        When it began, in seconds since 1970.
 
     Examples
     --------
@@ -42,6 +45,7 @@ class Run:
     def __init__(self, entry: Entry) -> None:
         self._entry = entry
         self.path, self.scan, self.uid = entry.path, entry.scan, entry.uid
+        self.started = entry.started
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -86,7 +90,7 @@ class Run:
         name = str(start.get("plan_name") or "run")
         number = f" {start['scan_id']}" if "scan_id" in start else ""
         return (
-            f"<Run {name}{number}, {_date(start.get('time'))}, uid {self.uid[:8]}: "
+            f"<Run {name}{number}, {_date(self.started)}, uid {self.uid[:8]}: "
             f"{self.path.name} {self.scan}>"
         )
 
@@ -111,11 +115,11 @@ class Run:
         )
 
 
-def _date(time: Any) -> str:
+def _date(time: float) -> str:
     """Local date and time, to the minute."""
     try:
-        return datetime.fromtimestamp(float(time)).isoformat(" ", "minutes")
-    except (TypeError, ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(time).isoformat(" ", "minutes")
+    except (ValueError, OverflowError, OSError):
         return "of unknown date"
 
 
@@ -165,7 +169,10 @@ class Stream:
             beside = values_beside_tree(scan, self.name)
             parts = open_dataset(self.run.path).scans[self.run.scan].assembled.scan
             named = [part for part in parts.branches if part.title == self.name]
-            branch = (named or [parts.trunk])[0]
+            branch = replace(
+                (named or [parts.trunk])[0],
+                started=self.run.started,  # not every layout has a place for it
+            )
             return labelled(branch, beside)
 
     def __repr__(self) -> str:
