@@ -2,15 +2,19 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from corpus import load, stream
 
 from pymo_bluesky import __version__, export, replay
 from pymo_bluesky.cli import main
+from pymo_bluesky.cli.command import _parser
 from pymo_bluesky.comparing import differences
 from pymo_bluesky.errors import MissingExtraError
 from pymo_bluesky.journal import SUFFIX, JournalWriter
@@ -295,9 +299,15 @@ def test_reading_loads_nothing_heavy(command, dataset):
     assert not HEAVY & set(done.stderr.split())
 
 
-def test_lines_say_what_json_can():
-    import numpy as np
+def test_the_page_on_the_command_line_shows_commands_that_exist():
+    page = Path(__file__).parents[1] / "docs" / "how-to" / "command-line.md"
+    lines = re.findall(r"^pymo-bluesky (.*)$", page.read_text(), re.M)
+    for line in lines:
+        _parser().parse_args(shlex.split(line))  # ends the test when it is wrong
+    assert {line.split()[0] for line in lines} == set(COMMANDS)
 
+
+def test_lines_say_what_json_can():
     doc = {
         "uid": "4b1d",
         "image": np.arange(4, dtype="u1").reshape(2, 2),
