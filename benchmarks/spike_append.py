@@ -36,7 +36,7 @@ import append_lab as lab  # noqa: E402
 
 from pymo_bluesky.append import _commit, appending, roll_back  # noqa: E402
 from pymo_bluesky.errors import AppendError  # noqa: E402
-from pymo_bluesky.overlay import Overlay  # noqa: E402
+from pymo_bluesky.append.overlay import Overlay  # noqa: E402
 
 LIBVER = ("v110", "v110")
 MB = 1 << 20

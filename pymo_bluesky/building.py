@@ -19,7 +19,8 @@ import numpy as np
 
 from . import store
 from ._version import VERSION
-from .cutting import Mode
+from .assets.cutting import Mode
+from .assets.sources import AssetFiles
 from .errors import AppendError, DatasetBusyError, FormatError, Problem, WriteError
 from .journal import Journal
 from .layouts import LAYOUTS, Layout, Role
@@ -27,7 +28,6 @@ from .layouts.placing import place_dataset
 from .operations import Append, Operation, SetAttributes
 from .recording import Recording, Source, dataset_attributes
 from .settings import plain_settings
-from .sources import AssetFiles
 
 __all__ = [
     "LOG",

@@ -21,11 +21,11 @@ from bluesky import RunEngine
 from bluesky.utils import RunEngineInterrupted
 from tqdm import tqdm
 
-from .comparing import differences
 from .errors import MissingExtraError, PymoError
 from .instrument import Devices, data_folder, load_devices
 from .plotting import save_map
 from .reader import open_dataset, replay
+from .replaying.comparing import differences
 from .writer import PymodaqWriter
 
 __all__ = ["run_demo"]

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from .assets.cutting import mode_named
 from .building import add_scan, layout_of, make_dataset, scan_of_run
-from .cutting import mode_named
 from .errors import JournalError, NotFoundError, PymoError
 from .journal import SUFFIX, Journal
 from .layouts import layout_named

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 from uuid import uuid4
 
+from .assets.cutting import Mode, mode_named
 from .building import (
     LOG,
     Built,
@@ -22,7 +23,6 @@ from .building import (
     local_time,
     make_dataset,
 )
-from .cutting import Mode, mode_named
 from .errors import DatasetBusyError, Problem, PymoError, WriteError
 from .journal import SUFFIX, Journal, JournalWriter
 from .layouts import Layout, layout_named

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 from corpus import STREAMS
 from oracle.environments import OracleMissingError
-from oracle.judge import BROWSER5, LOADER5, LOADER36, Judge, Script, judging
+from oracle.judge import (
+    BROWSER5,
+    LOADER5,
+    LOADER36,
+    SAVER5,
+    Judge,
+    Script,
+    judging,
+)
 
 REQUIRED = "PYMO_REQUIRE_ORACLES"
 SHARED = "PYMO_SHARED"
@@ -32,6 +40,13 @@ def pymodaq36() -> Iterator[Judge]:
 def h5browser() -> Iterator[Judge]:
     """PyMoDAQ 5's H5Browser, offscreen."""
     with _judge_or_skip(BROWSER5) as judge:
+        yield judge
+
+
+@pytest.fixture(scope="session")
+def pymodaq5_saver() -> Iterator[Judge]:
+    """PyMoDAQ 5's own savers, which add a scan to a file."""
+    with _judge_or_skip(SAVER5) as judge:
         yield judge
 
 

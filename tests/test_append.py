@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pymo_bluesky.append import appending, creating, roll_back
+from pymo_bluesky.append.overlay import MEMORY_LIMIT, PAGE, Change, Overlay, Superblock
+from pymo_bluesky.append.undo import Undo
 from pymo_bluesky.errors import AppendError, DatasetBusyError
-from pymo_bluesky.overlay import MEMORY_LIMIT, PAGE, Change, Overlay, Superblock
-from pymo_bluesky.undo import Undo
 
 LIBVERS = [("v110", "v110"), ("earliest", "latest")]
 as_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

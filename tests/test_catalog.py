@@ -11,8 +11,8 @@ from corpus import load, stream
 
 from pymo_bluesky import PymodaqWriter, export, open_catalog
 from pymo_bluesky.catalog import index
-from pymo_bluesky.comparing import differences
 from pymo_bluesky.errors import MissingExtraError, NotFoundError
+from pymo_bluesky.replaying.comparing import differences
 
 LAYOUTS = ("pymodaq5", "pymodaq3")
 NAMES = ("p01", "p02", "p05", "p08", "p13", "p18", "p20")

@@ -15,10 +15,10 @@ from corpus import load, stream
 from pymo_bluesky import __version__, export, replay
 from pymo_bluesky.cli import main
 from pymo_bluesky.cli.command import _parser
-from pymo_bluesky.comparing import differences
 from pymo_bluesky.errors import MissingExtraError
 from pymo_bluesky.journal import SUFFIX, JournalWriter
-from pymo_bluesky.jsonl import to_line
+from pymo_bluesky.replaying.comparing import differences
+from pymo_bluesky.replaying.jsonl import to_line
 from pymo_bluesky.values import from_json
 
 COMMANDS = ("demo", "ls", "show", "replay", "validate", "recover")

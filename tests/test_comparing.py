@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from corpus import load, stream
 
-from pymo_bluesky.comparing import differences
+from pymo_bluesky.replaying.comparing import differences
 
 
 def event(value):

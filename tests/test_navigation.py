@@ -9,9 +9,9 @@ from cycler import cycler
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pymo_bluesky.grids import snake_index
 from pymo_bluesky.navigation import navigate
-from pymo_bluesky.points import Positions, last_wins, pieces
+from pymo_bluesky.navigation.grids import snake_index
+from pymo_bluesky.navigation.points import Positions, last_wins, pieces
 
 quick = settings(max_examples=100, deadline=None)
 shapes = st.lists(st.integers(1, 4), min_size=1, max_size=4).map(tuple)

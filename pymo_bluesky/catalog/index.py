@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from ..errors import FormatError, Problem, PymoError
 from ..folders import datasets_below
-from ..nodes import Node, Tree, open_tree
 from ..reader import identify, scan_nodes
 from ..replaying import loose_documents
+from ..store.nodes import Node, Tree, open_tree
 
 __all__ = ["Entry", "Index", "scans_of"]
 

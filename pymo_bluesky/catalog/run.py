@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import NotFoundError
 from ..labelled import labelled
-from ..nodes import Node, open_tree
 from ..reader import open_dataset, replay
 from ..replaying import loose_documents, stored_index, values_beside_tree
+from ..store.nodes import Node, open_tree
 from .index import Entry, scans_of
 
 if TYPE_CHECKING:

@@ -42,7 +42,7 @@ def _replay(options: argparse.Namespace) -> int:
     if options.jsonl is None:
         _summarise(documents)
         return FINE
-    from ..jsonl import to_line
+    from ..replaying.jsonl import to_line
 
     with _output(options.jsonl) as file:
         for name, doc in documents:

@@ -6,7 +6,7 @@ Walks the model once; every name and attribute comes from the layout's table.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -372,7 +372,7 @@ _SOURCE = {
 
 def _made_empty(node: Node, array: Array) -> MakeArray:
     values: Any = array.data
-    given: np.ndarray | None = values if isinstance(values, np.ndarray) else None
+    given = cast(np.ndarray, values) if type(values) is np.ndarray else None
     return MakeArray(
         path=node.path,
         shape=tuple(values.shape),

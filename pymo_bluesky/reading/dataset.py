@@ -20,9 +20,10 @@ from ..layouts.assembling import assemble, xml_bytes
 from ..layouts.pickled import plain_value
 from ..layouts.recognising import Seen, Watch, identify, look, roots
 from ..layouts.table import Layout, Role
-from ..nodes import LazyArray, Node, Source, Tree
-from ..replaying import replay_stored
+from ..replaying import replay_stored, stored_index
 from ..settings import Parameter
+from ..store.nodes import LazyArray, Node, Source, Tree
+from ..synthesis import Origin, synthesise
 from .scan import Content, Scan, Scans, about
 from .showing import dataset_twig, drawn
 from .stream import parsed_settings
@@ -182,12 +183,24 @@ class Dataset:
         return LazyArray(self._source, node.path, node.shape, node.dtype)
 
     def documents(
-        self, path: str, **options: Any
+        self, scan: Scan, *, pages: bool = False
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Documents of the scan at a path."""
+        """Documents of a scan: those that went in, else made from the tree."""
+        path = scan.path
         with self._source.opened() as tree:
+            node = tree.node(path)
             try:
-                yield from replay_stored(tree.node(path), **options)
+                if stored_index(node) is not None:
+                    yield from replay_stored(node, pages=pages)
+                    return
+                origin = Origin(
+                    layout=self.layout,
+                    version=self.pymodaq_version,
+                    number=scan.number,
+                    attributes=self.attributes,
+                    pictures=scan.pictures,
+                )
+                yield from synthesise(scan.assembled.scan, origin, pages=pages)
             except FormatError:
                 raise
             except _DAMAGE as error:

@@ -43,9 +43,9 @@ class ScanFile(Protocol):
         ...
 
     def documents(
-        self, path: str, **options: Any
+        self, scan: Scan, *, pages: bool = False
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Documents of the scan at a path."""
+        """Documents of a scan."""
         ...
 
 
@@ -185,15 +185,15 @@ class Scan:
 
     # ------------------------------------------------------------------ other forms
 
-    def documents(self, **options: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    def documents(self, *, pages: bool = False) -> Iterator[tuple[str, dict[str, Any]]]:
         """The scan as bluesky documents: those that went in, or made from the tree.
 
         Parameters
         ----------
-        **options
-            Those of `replay`.
+        pages
+            Give event pages in place of single events.
         """
-        return self._file.documents(self.path, **options)
+        return self._file.documents(self, pages=pages)
 
     def to_xarray(self) -> xarray.Dataset:
         """The scan as xarray: dimensions named by the axes, units in the attributes.

@@ -13,8 +13,8 @@ import numpy as np
 from ..errors import FormatError, Problem, printable
 from ..layouts.recognising import Seen, Watch, look
 from ..layouts.table import Layout
-from ..nodes import Node, Source, Tree
 from ..replaying import loose_documents, stored_index
+from ..store.nodes import Node, Source, Tree
 from .dataset import Dataset, layout_of
 
 __all__ = ["validate"]

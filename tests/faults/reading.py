@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from pymo_bluesky import PymoError
-from pymo_bluesky.jsonl import to_line
 from pymo_bluesky.reader import Scan, open_dataset, validate
+from pymo_bluesky.replaying.jsonl import to_line
 
 
 def digest(path: str | Path) -> list[str]:

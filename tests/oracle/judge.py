@@ -48,6 +48,7 @@ LOADER5 = Script(
 )
 LOADER36 = Script(PYMODAQ36, "check_pymodaq36.py", ("numpy", "tables"))
 BROWSER5 = Script(PYMODAQ5_GUI, "h5browser_picture.py", ())
+SAVER5 = Script(PYMODAQ5_GUI, "append_with_pymodaq.py", ())
 
 
 @dataclass(slots=True)

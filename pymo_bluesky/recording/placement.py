@@ -1,0 +1,231 @@
+"""What a start document says of the positions of its scan; knows no layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from ..navigation import navigate
+from ..navigation.patterns import planned_positions
+from ..navigation.points import Navigation, Positions
+from .configuring import as_mapping, units_of
+from .gathering import object_of
+from .survey import StreamSurvey, dimension_fields
+
+__all__ = ["navigate_stream", "scan_types"]
+
+_SCAN_TYPES = {
+    "scan": ("Scan1D", "Linear"),
+    "rel_scan": ("Scan1D", "Linear"),
+    "log_scan": ("Scan1D", "Sparse"),
+    "rel_log_scan": ("Scan1D", "Sparse"),
+    "grid_scan": ("Scan2D", "Linear"),
+    "rel_grid_scan": ("Scan2D", "Linear"),
+    "list_grid_scan": ("Scan2D", "Linear"),
+    "rel_list_grid_scan": ("Scan2D", "Linear"),
+    "list_scan": ("Tabular", "Linear"),
+    "rel_list_scan": ("Tabular", "Linear"),
+    "spiral": ("Scan2D", "Spiral"),
+    "rel_spiral": ("Scan2D", "Spiral"),
+    "spiral_fermat": ("Scan2D", "Spiral"),
+    "rel_spiral_fermat": ("Scan2D", "Spiral"),
+    "spiral_square": ("Scan2D", "Spiral"),
+    "rel_spiral_square": ("Scan2D", "Spiral"),
+    "adaptive_scan": ("Scan1D", "Adaptive"),
+    "rel_adaptive_scan": ("Scan1D", "Adaptive"),
+    "tune_centroid": ("Scan1D", "Adaptive"),
+    "count": ("Scan1D", "Time"),
+}
+
+
+def scan_types(start: Mapping[str, Any]) -> tuple[str, str]:
+    """PyMoDAQ's scan type and subtype of a plan.
+
+    Declared in ``start["pymodaq"]``, else known for bluesky's stock plans, else told
+    from the number of dimensions.
+
+    Examples
+    --------
+    >>> scan_types({"plan_name": "grid_scan", "shape": (3, 4), "snaking": (False, True)})
+    ('Scan2D', 'LinearBackForce')
+    """
+    declared = as_mapping(start.get("pymodaq"))
+    if declared.get("scan_type"):
+        return str(declared["scan_type"]), str(declared.get("scan_sub_type", ""))
+    dimensions = len(dimension_fields(start))
+    shape = start.get("shape")
+    grid = isinstance(shape, (list, tuple)) and len(cast(Sequence[Any], shape)) > 1
+    if grid and dimensions > 2:
+        return "Sequential", "Linear"
+    name = start.get("plan_name")
+    kind, sub_kind = _SCAN_TYPES.get(name if isinstance(name, str) else "", ("", ""))
+    if not kind:
+        kind = "Scan2D" if grid else ("Tabular" if dimensions > 1 else "Scan1D")
+        sub_kind = "Linear"
+    motors = start.get("motors")
+    several = isinstance(motors, (list, tuple)) and len(cast(Any, motors)) > 1
+    if kind == "Scan1D" and several:
+        kind = "Tabular"
+    snaking = start.get("snaking")
+    if grid and isinstance(snaking, (list, tuple)) and any(cast(Any, snaking)):
+        sub_kind = "LinearBackForce"
+    return kind, sub_kind
+
+
+def navigate_stream(
+    start: Mapping[str, Any],
+    stream: StreamSurvey,
+    trunk: bool,
+    streamed: np.ndarray | None = None,
+) -> Navigation:
+    """Where the rows of a stream lie: on the plan's axes, or along time.
+
+    Parameters
+    ----------
+    start
+        Start document of the run.
+    stream
+        The stream, surveyed.
+    trunk
+        Whether it is the stream that the plan scans.
+    streamed
+        What stream datums count in a stream without events, shape (n,).
+    """
+    if streamed is not None and len(streamed) and not stream.rows:
+        return _navigate_frames(start, streamed, trunk)
+    seq_nums = np.array(stream.seq_nums, np.int64)
+    positions = _plan_positions(start, stream) if trunk else []
+    if not positions:
+        return navigate(
+            seq_nums,
+            [_time(start, stream)],
+            num_points=_count(start) if trunk else None,
+            spread=False if trunk else None,
+        )
+    declared = as_mapping(start.get("pymodaq"))
+    spread = {"spread": True, "uniform": False}.get(str(declared.get("distribution")))
+    return navigate(
+        seq_nums,
+        positions,
+        shape=_list(start.get("shape")),
+        snaking=_list(start.get("snaking")),
+        num_points=_count(start),
+        indexes=_list(declared.get("indexes")),
+        spread=spread,
+    )
+
+
+def _navigate_frames(
+    start: Mapping[str, Any], seq_nums: np.ndarray, trunk: bool
+) -> Navigation:
+    """Frames of a flying detector: counted, on the plan's grid if it announces one."""
+    flat = [field for fields in dimension_fields(start) for field in fields]
+    planned = planned_positions(start)
+    points = [
+        planned[n] if len(planned) == len(flat) else _between(start, n, len(flat))
+        for n in range(len(flat))
+    ]
+    shape = _list(start.get("shape"))
+    if trunk and flat and shape and all(p is not None for p in points):
+        positions = [
+            Positions(field=name, label=name, planned=p, dimension=d)
+            for d, (name, p) in enumerate(zip(flat, points, strict=True))
+        ]
+        snaking = _list(start.get("snaking"))
+        return navigate(
+            seq_nums, positions, shape=shape, snaking=snaking, num_points=_count(start)
+        )
+    counted = Positions(
+        field="seq_num", label="seq_num", values=seq_nums.astype(float), exact=True
+    )
+    number = _count(start) if trunk else None
+    return navigate(seq_nums, [counted], num_points=number, spread=False)
+
+
+def _list(value: Any) -> list[Any] | None:
+    return list(cast(Any, value)) if isinstance(value, (list, tuple)) else None
+
+
+def _count(start: Mapping[str, Any]) -> int | None:
+    number = start.get("num_points")
+    return number if type(number) is int else None
+
+
+def _time(start: Mapping[str, Any], stream: StreamSurvey) -> Positions:
+    began = start.get("time")
+    times = np.array(stream.times)
+    if isinstance(began, (int, float)):
+        times = times - float(began)
+    return Positions(field="time", label="time", units="s", values=times)
+
+
+def _plan_positions(start: Mapping[str, Any], stream: StreamSurvey) -> list[Positions]:
+    dimensions = dimension_fields(start)
+    planned = planned_positions(start)
+    flat = [(d, name) for d, fields in enumerate(dimensions) for name in fields]
+    if not flat or any(name not in stream.positions for _, name in flat):
+        return []
+    positions: list[Positions] = []
+    for n, (dimension, name) in enumerate(flat):
+        setpoint = _setpoint(stream, name)
+        points = planned[n] if len(planned) == len(flat) else None
+        if points is None:
+            points = _between(start, n, len(flat))
+        positions.append(
+            Positions(
+                field=name,
+                label=name,
+                units=_units(stream, name),
+                values=np.array(stream.positions[setpoint or name]),
+                planned=points,
+                exact=setpoint is not None,
+                dimension=dimension,
+            )
+        )
+    return positions
+
+
+def _setpoint(stream: StreamSurvey, name: str) -> str | None:
+    """The data key that holds where an axis was sent."""
+    owner = object_of(stream, name)
+    candidates = [
+        key
+        for key in stream.positions
+        if key != name and object_of(stream, key) == owner
+    ]
+    for descriptor in stream.descriptors:
+        data_keys = as_mapping(descriptor.get("data_keys"))
+        for key in candidates:
+            role = as_mapping(as_mapping(data_keys.get(key)).get("pymodaq")).get("role")
+            if role == "setpoint":
+                return key
+    for key in (f"{name}_setpoint", f"{name}_user_setpoint"):
+        if key in candidates:
+            return key
+    others = [key for key in candidates if key.endswith("setpoint")]
+    return others[0] if len(others) == 1 else None
+
+
+def _units(stream: StreamSurvey, name: str) -> str:
+    for descriptor in stream.descriptors:
+        about = as_mapping(as_mapping(descriptor.get("data_keys")).get(name))
+        if about:
+            return units_of(about)
+    return ""
+
+
+def _between(start: Mapping[str, Any], n: int, axes: int) -> np.ndarray | None:
+    """Even points between the announced extents of a rectilinear grid."""
+    hints = as_mapping(start.get("hints"))
+    shape, extents = _list(start.get("shape")), _list(start.get("extents"))
+    if hints.get("gridding") != "rectilinear" or not shape or not extents:
+        return None
+    if len(shape) != axes or len(extents) != axes or type(shape[n]) is not int:
+        return None
+    try:
+        low, high = (float(x) for x in extents[n])
+    except (TypeError, ValueError):
+        return None
+    return np.linspace(low, high, shape[n])

@@ -1,0 +1,213 @@
+"""What a run holds, found by one pass over its blocks; knows no layout and no file."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+
+from ..assets import AssetSurvey
+from ..blocks import ArrayColumn, Block, ColumnKey, Document, Loose, Sorter
+from ..columns import ColumnSurvey
+
+__all__ = ["RunSurvey", "StreamSurvey", "survey_run"]
+
+_SEQ_NUM = ColumnKey("", "seq_num")
+_DESCRIPTOR = ColumnKey("", "descriptor")
+_TIME = ColumnKey("", "time")
+
+
+@dataclass(slots=True)
+class StreamSurvey:
+    """One stream: its descriptors, and what kinds of values its columns took.
+
+    Attributes
+    ----------
+    seq_nums, times
+        Of each row; row number and NaN where a document has none.
+    positions
+        Values of the scalars of moved objects, by data key; NaN where not a number.
+    pages
+        Rows of each page, and which of its columns came as arrays.
+    """
+
+    name: str
+    descriptors: list[Mapping[str, Any]] = field(
+        default_factory=list[Mapping[str, Any]]
+    )
+    rows: int = 0
+    columns: dict[ColumnKey, ColumnSurvey] = field(
+        default_factory=dict[ColumnKey, ColumnSurvey]
+    )
+    seq_nums: array[int] = field(default_factory=lambda: array("q"))
+    times: array[float] = field(default_factory=lambda: array("d"))
+    positions: dict[str, array[float]] = field(
+        default_factory=dict[str, "array[float]"]
+    )
+    pages: list[tuple[int, tuple[ArrayColumn, ...]]] = field(
+        default_factory=list[tuple[int, tuple[ArrayColumn, ...]]]
+    )
+
+    def add(self, block: Block, moved: frozenset[str]) -> None:
+        """Take note of a block."""
+        for key, values in block.columns.items():
+            column = self.columns.get(key)
+            if column is None:
+                column = ColumnSurvey(repeats=key == _DESCRIPTOR)
+                self.columns[key] = column
+                column.add_absent(self.rows)
+            column.add(values)
+        for key in self.columns.keys() - block.columns.keys():
+            self.columns[key].add_absent(block.rows)
+        self._follow(block, moved)
+        self.rows += block.rows
+        if block.page is not None:
+            self.pages.append((block.rows, block.page))
+
+    def _follow(self, block: Block, moved: frozenset[str]) -> None:
+        numbers = block.columns.get(_SEQ_NUM, ())
+        fallback = range(self.rows + 1, self.rows + block.rows + 1)
+        if all(isinstance(n, (int, np.integer)) for n in numbers) and len(numbers):
+            self.seq_nums.extend(_small(int(n)) for n in numbers)
+        else:
+            self.seq_nums.extend(fallback)
+        self.times.extend(_numbers(block.columns.get(_TIME, ()), block.rows))
+        for key, values in block.columns.items():
+            if key.group == "data" and key.name in moved:
+                known = self.positions.setdefault(
+                    key.name, array("d", [np.nan] * self.rows)
+                )
+                known.extend(_numbers(values, block.rows))
+        for name, known in self.positions.items():
+            if ColumnKey("data", name) not in block.columns:
+                known.extend([np.nan] * block.rows)
+
+
+def _small(number: int) -> int:
+    return number if -(2**62) < number < 2**62 else 0
+
+
+def _numbers(values: Any, rows: int) -> list[float]:
+    """Values as floats; NaN for what is not one number."""
+    if len(values) != rows:
+        return [np.nan] * rows
+    return [_number(value) for value in values]
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, (float, int, np.floating, np.integer)):
+        try:
+            return float(cast(Any, value))
+        except OverflowError:
+            return np.nan
+    if type(value) is np.ndarray:
+        given = cast(Any, value)
+        if given.size == 1 and given.dtype.kind in "iuf":
+            return float(given.reshape(()))
+    return np.nan
+
+
+@dataclass(slots=True)
+class RunSurvey:
+    """A whole run."""
+
+    start: Mapping[str, Any]
+    sorter: Sorter
+    streams: list[StreamSurvey] = field(default_factory=list[StreamSurvey])
+    stop: Mapping[str, Any] | None = None
+    assets: AssetSurvey = field(default_factory=AssetSurvey)
+    log: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
+
+    @property
+    def uid(self) -> str:
+        """Of the run."""
+        return str(self.start.get("uid", ""))
+
+
+def survey_run(documents: Iterable[Document]) -> RunSurvey:
+    """Pass over the documents of one run and note what they hold.
+
+    Parameters
+    ----------
+    documents
+        Of one run, its start first.
+
+    Examples
+    --------
+    >>> survey_run([("start", {"uid": "4b1d"})]).uid
+    '4b1d'
+    """
+    sorter = Sorter()
+    run = RunSurvey(start={}, sorter=sorter)
+    moved: frozenset[str] = frozenset()
+    for item in sorter.sort(documents):
+        if isinstance(item, Loose):
+            _note(run, item)
+            if item.name == "descriptor":
+                moved = moved | _moved_keys(run.start, item.doc)
+            continue
+        run.streams[item.stream].add(item, moved)
+        run.assets.add_block(item)
+    return run
+
+
+def _note(run: RunSurvey, item: Loose) -> None:
+    run.assets.add(item.name, item.doc)
+    if item.name == "start":
+        run.start = item.doc
+    elif item.name == "stop":
+        run.stop = item.doc
+    elif item.name == "descriptor":
+        names = run.sorter.streams
+        while len(run.streams) < len(names):
+            run.streams.append(StreamSurvey(name=names[len(run.streams)]))
+        run.streams[names.index(str(item.doc.get("name")))].descriptors.append(item.doc)
+
+
+def _moved_keys(
+    start: Mapping[str, Any], descriptor: Mapping[str, Any]
+) -> frozenset[str]:
+    """Data keys of the objects that the plan moves, in one descriptor."""
+    fields = {field for fields in dimension_fields(start) for field in fields}
+    motors = start.get("motors")
+    given = cast(Sequence[Any], motors) if _is_list(motors) else ()
+    names = {m for m in given if isinstance(m, str)}
+    found = set(fields)
+    objects = descriptor.get("object_keys")
+    if isinstance(objects, Mapping):
+        for name, keys in cast(Mapping[str, Any], objects).items():
+            if _is_list(keys) and (name in names or fields & set(keys)):
+                found.update(keys)
+    return frozenset(found)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple))
+
+
+def dimension_fields(start: Mapping[str, Any]) -> list[list[str]]:
+    """Data keys of each dimension that the plan's hints name, slow to fast."""
+    return [fields for fields, _ in _dimensions(start)]
+
+
+def dimension_stream(start: Mapping[str, Any]) -> str | None:
+    """The stream that the plan's dimensions belong to."""
+    dimensions = _dimensions(start)
+    return dimensions[0][1] if dimensions else None
+
+
+def _dimensions(start: Mapping[str, Any]) -> list[tuple[list[str], str]]:
+    hints = start.get("hints")
+    given = cast(Any, hints).get("dimensions") if isinstance(hints, Mapping) else None
+    found: list[tuple[list[str], str]] = []
+    for entry in cast(list[Any], given) if _is_list(given) else []:
+        if not _is_list(entry) or len(entry) != 2 or not _is_list(entry[0]):
+            return []
+        fields, stream = entry
+        if not all(isinstance(f, str) for f in fields) or not isinstance(stream, str):
+            return []
+        found.append((list(fields), stream))
+    return found

@@ -1,0 +1,145 @@
+"""A scan's document store to the documents that went in; knows no file library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import numpy as np
+
+from ..errors import FormatError
+from ..values import from_json
+from .rows import ScanNode, StreamRows, text_lines
+
+__all__ = [
+    "ScanNode",
+    "loose_documents",
+    "replay_stored",
+    "stored_index",
+    "values_beside_tree",
+]
+
+
+def stored_index(scan: ScanNode) -> dict[str, Any] | None:
+    """What the document store of a scan says of itself; None when there is none.
+
+    Raises
+    ------
+    FormatError
+        When it is damaged or of a later format.
+    """
+    node = scan.get("Documents/Index")
+    if node is None:
+        return None
+    index = from_json(bytes(np.asarray(node[()], np.uint8)))
+    if not isinstance(index, dict) or cast(Any, index).get("format") != 1:
+        raise FormatError(
+            f"{node.path}: a document store of format 1 was expected; this one needs a "
+            "later version of pymo_bluesky"
+        )
+    return cast(dict[str, Any], index)
+
+
+def replay_stored(
+    scan: ScanNode, *, pages: bool = False
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The documents of a scan, as they went in and in their order.
+
+    Parameters
+    ----------
+    scan
+        Group of the scan.
+    pages
+        Give consecutive events of a descriptor as one event page.
+
+    Raises
+    ------
+    FormatError
+        When the document store is damaged.
+    """
+    index = stored_index(scan)
+    if index is None:
+        raise FormatError(f"{scan.path} holds no documents of a bluesky run")
+    streams = [
+        StreamRows.read(scan, n, about) for n, about in enumerate(index["streams"])
+    ]
+    loose = loose_documents(scan)
+    order = scan.get("Documents/Order")
+    runs: list[list[int]] = [] if order is None else np.asarray(order[()]).tolist()
+    for code, count in runs:
+        if code == 0:
+            for _ in range(count):
+                yield next(loose)
+            continue
+        stream = streams[(code - 1) // 2]
+        if code % 2 == 0:
+            for _ in range(count):
+                yield "event_page", stream.next_page()
+        elif pages:
+            yield from (("event_page", page) for page in stream.pages_of(count))
+        else:
+            yield from (("event", event) for event in stream.events(count))
+
+
+def loose_documents(scan: ScanNode) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The documents of a scan that are not events, in their order: the start first.
+
+    Raises
+    ------
+    FormatError
+        When the document store is damaged.
+    """
+    for line in text_lines(scan, "Loose"):
+        name, doc = from_json(line)
+        yield name, doc
+
+
+def values_beside_tree(scan: ScanNode, stream: str) -> dict[str, np.ndarray]:
+    """Values of the data keys whose values PyMoDAQ's tree does not hold, or not all.
+
+    Texts and mappings, for example, and integers beyond 64 bits.
+
+    Parameters
+    ----------
+    scan
+        Group of the scan.
+    stream
+        Name of the stream.
+
+    Returns
+    -------
+    dict
+        By data key; of objects, shape (points,), None where there is no value.
+
+    Raises
+    ------
+    FormatError
+        When the document store is damaged.
+    """
+    index = stored_index(scan)
+    found: dict[str, np.ndarray] = {}
+    for number, about in enumerate([] if index is None else index["streams"]):
+        if about["name"] == stream and about["rows"]:
+            lines = StreamRows.read(scan, number, about).kept
+            kept = {name for _, group, name, *_ in lines if group == "data"}
+            found.update(_beside_tree(StreamRows.read(scan, number, about), kept))
+    return found
+
+
+def _beside_tree(rows: StreamRows, kept: set[str]) -> dict[str, np.ndarray]:
+    beside = [
+        column.key
+        for column in rows.columns
+        if column.key.group == "data"
+        and (column.key.name in kept or not column.in_tree or column.has_gaps)
+    ]
+    rows.columns = [c for c in rows.columns if c.key in beside or not c.key.group]
+    found = {key.name: np.full(rows.points, None, object) for key in beside}
+    points = np.arange(rows.rows) if rows.index is None else np.asarray(rows.index[()])
+    if not found:
+        return {}
+    for point, event in zip(points.tolist(), rows.events(rows.rows), strict=True):
+        if point < rows.points:  # else a later event repeats it
+            for name, value in event["data"].items():
+                found[name][point] = value
+    return found

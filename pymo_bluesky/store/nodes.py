@@ -1,0 +1,476 @@
+"""The reading half of the store: nodes of an HDF5 file; knows no layouts, no documents.
+
+A file is data that somebody sent. Links are not followed, bytes of other files are not
+read, and what a read would cost is reckoned before anything is allocated.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import math
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+from h5py import h5o
+
+from ..errors import FormatError, NotFoundError, PymoError, printable
+
+__all__ = ["LazyArray", "Listing", "Node", "Source", "Tree", "open_tree"]
+
+MAX_CHILDREN = 10_000
+"""Nodes in one group; PyMoDAQ's numbering ends at 999 scans."""
+
+MAX_TEXT_BYTES = 64 * 2**20
+"""Of one attribute, and of all rows of a log."""
+
+FREE_BYTES = 64 * 2**20
+"""What one read may give whatever lies on the disk."""
+
+MAX_RATIO = 100
+"""What a larger read may give for each byte on the disk; zlib reaches 1,030."""
+
+_BUSY = (errno.EAGAIN, errno.EACCES)
+_LOCK_TIMEOUT = 2.0
+_RETRY = 0.02
+_UNREADABLE = (OSError, RuntimeError, KeyError, TypeError, ValueError)
+
+
+@contextlib.contextmanager
+def _damage_told(path: str) -> Iterator[None]:
+    """What HDF5 says of damage, as an error that names the node."""
+    try:
+        yield
+    except (*_UNREADABLE, AttributeError, UnicodeError) as error:
+        if isinstance(error, PymoError):
+            raise
+        raise FormatError(
+            f"{printable(path)} is damaged ({type(error).__name__}: {error}); get "
+            "another copy of the file"
+        ) from error
+
+
+class Listing(NamedTuple):
+    """What a group holds: nodes that can be read, and why the others are not."""
+
+    nodes: tuple[Node, ...]
+    refused: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A group or an array of an open file; values are read when they are asked for.
+
+    Attributes
+    ----------
+    path, name
+        Where it is.
+    is_array
+        Whether it holds values.
+    """
+
+    _object: Any
+    path: str
+
+    @property
+    def name(self) -> str:
+        """Last part of its path."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def is_array(self) -> bool:
+        """Whether it holds values."""
+        return isinstance(self._object, h5py.Dataset)
+
+    @property
+    def address(self) -> int:
+        """Where it lies in the file: two names of one node have the same."""
+        with _damage_told(self.path):
+            return int(h5o.get_info(self._object.id).addr)
+
+    # ------------------------------------------------------------------- attributes
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Its attributes as they are stored; the unreadable ones are None."""
+        with _damage_told(self.path):
+            return {name: self.attribute(name) for name in self._object.attrs}
+
+    def attribute(self, name: str) -> Any:
+        """One attribute as it is stored; None when it is not there or unreadable."""
+        try:
+            return _attribute(self._object, name)
+        except (*_UNREADABLE, UnicodeError, MemoryError):
+            return None
+
+    # ----------------------------------------------------------------------- values
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of an array."""
+        with _damage_told(self.path):
+            return tuple(self._object.shape or ())
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of an array."""
+        with _damage_told(self.path):
+            return self._object.dtype
+
+    def refusal(self) -> str:
+        """Why the values of an array are not read; empty when they are."""
+        try:
+            return _refusal(self._object)
+        except _UNREADABLE as error:
+            return f"its type or storage is not understood ({error})"
+
+    def __getitem__(self, key: Any) -> Any:
+        """Part of an array, as numpy array.
+
+        Raises
+        ------
+        FormatError
+            When it cannot be read, or would need far more memory than lies on the disk.
+        """
+        reason = self.refusal()
+        if reason:
+            raise FormatError(f"{printable(self.path)} is not read: {reason}")
+        self._reckon(key)
+        try:
+            return self._object[key]
+        except (OSError, RuntimeError) as error:
+            raise FormatError(
+                f"{printable(self.path)} cannot be read: {error}. The file is damaged "
+                "there, or needs a compression filter that is not installed (the extra "
+                "'assets' brings hdf5plugin)"
+            ) from error
+
+    def _reckon(self, key: Any) -> None:
+        """Refuse what a few bytes on the disk would blow up to fill the memory."""
+        item = self.dtype.itemsize
+        wanted = math.prod(self.shape) * item
+        if wanted > FREE_BYTES:
+            wanted = _selected(self.shape, key) * item
+        with _damage_told(self.path):
+            chunks = self._object.chunks
+            if chunks and self._object.id.get_create_plist().get_nfilters():
+                wanted = max(wanted, math.prod(chunks) * item)
+            stored = int(self._object.id.get_storage_size())
+        if wanted > max(FREE_BYTES, MAX_RATIO * stored):
+            raise FormatError(
+                f"{printable(self.path)}: {wanted:,} bytes were to be read where "
+                f"{stored:,} lie in the file, more than {MAX_RATIO} for one; read it "
+                "in smaller parts. No PyMoDAQ writes such chunks: the file may be made "
+                "to fill memory"
+            )
+
+    def texts(self) -> Iterator[bytes]:
+        """Rows of variable length (PyTables' VLARRAY of uint8), as bytes."""
+        left, rows = MAX_TEXT_BYTES, 1
+        at, size = 0, math.prod(self.shape)
+        while at < size:
+            for row in np.atleast_1d(self[at : at + rows]):
+                data = row.tobytes() if isinstance(row, np.ndarray) else bytes(row)
+                left -= len(data)
+                if left < 0:
+                    raise FormatError(
+                        f"{printable(self.path)}: its rows hold more than "
+                        f"{MAX_TEXT_BYTES:,} bytes; the rest is not read"
+                    )
+                yield data
+            at, rows = at + rows, min(2 * rows, 256)
+
+    # ------------------------------------------------------------------------ nodes
+
+    def listing(self) -> Listing:
+        """What a group holds, in the order of the names.
+
+        Raises
+        ------
+        FormatError
+            When it holds more than any PyMoDAQ file does.
+        """
+        if self.is_array:
+            return Listing((), ())
+        nodes: list[Node] = []
+        refused: list[tuple[str, str]] = []
+        for name in self._names():
+            found = self._child(name)
+            if isinstance(found, Node):
+                nodes.append(found)
+            else:
+                refused.append((_as_text(name), found))
+        return Listing(tuple(nodes), tuple(refused))
+
+    def children(self) -> Iterator[Node]:
+        """The nodes below a group, in the order of their names."""
+        yield from self.listing().nodes
+
+    def names(self) -> list[str]:
+        """Names of what a group holds, links included."""
+        return [_as_text(name) for name in self._names()]
+
+    def _names(self) -> list[str | bytes]:
+        with _damage_told(self.path):
+            if len(self._object) > MAX_CHILDREN:
+                raise FormatError(
+                    f"{printable(self.path)} holds {len(self._object):,} nodes; at "
+                    f"most {MAX_CHILDREN:,} were expected in one group"
+                )
+            return sorted(self._object, key=_as_text)
+
+    def get(self, path: str) -> Node | None:
+        """A node below, by its relative path; None when there is none."""
+        here = self
+        for name in path.strip("/").split("/"):
+            found = None if here.is_array or not name else here._child(name)
+            if not isinstance(found, Node):
+                return None
+            here = found
+        return here
+
+    def _child(self, name: str | bytes) -> Node | str:
+        """What hangs below under a name, or why it is not read."""
+        try:
+            link = self._object.get(name, getlink=True)
+            if isinstance(link, h5py.ExternalLink):
+                return "an external link, which is not followed"
+            if isinstance(link, h5py.SoftLink):
+                return "a soft link, which is not followed"
+            found = self._object[name]
+        except (*_UNREADABLE, UnicodeError) as error:
+            return f"damaged ({error})"
+        if isinstance(found, h5py.Group | h5py.Dataset):
+            return Node(found, f"{self.path.rstrip('/')}/{_as_text(name)}")
+        return "neither a group nor an array"
+
+
+def _as_text(name: str | bytes) -> str:
+    """The name of a node; h5py gives those that are not UTF-8 as bytes."""
+    return name if isinstance(name, str) else name.decode("utf-8", "backslashreplace")
+
+
+def _attribute(node: Any, name: str) -> Any:
+    """A value as numpy has it, text as str or bytes; NUL bytes within it are kept."""
+    handle = h5py.h5a.open(node.id, name.encode("utf-8", "surrogateescape"))
+    if handle.get_space().get_simple_extent_type() == h5py.h5s.NULL:
+        return ""
+    if handle.get_storage_size() > MAX_TEXT_BYTES:
+        return None
+    kind = handle.get_type()
+    text = isinstance(kind, h5py.h5t.TypeStringID) and not kind.is_variable_str()
+    if text and handle.shape == ():
+        # h5py ends such text at its first NUL, which a PNG has in its header.
+        data = np.empty((), np.dtype((np.void, kind.get_size())))
+        handle.read(data, mtype=kind)
+        return data.tobytes().rstrip(b"\0")
+    return node.attrs[name]
+
+
+def _refusal(array: h5py.Dataset) -> str:
+    if array.shape is None:
+        return "it has no values"
+    if array.is_virtual:
+        return "its values lie in other files (a virtual dataset)"
+    if array.external:
+        return "its bytes lie in another file (external storage)"
+    rows = h5py.check_vlen_dtype(array.dtype) == np.uint8
+    text = h5py.check_string_dtype(array.dtype) is not None
+    if array.dtype.hasobject and not rows and not text:
+        return f"values of type {array.dtype} are not understood"
+    plist = array.id.get_create_plist()
+    filters = [plist.get_filter(n)[0] for n in range(plist.get_nfilters())]
+    if len(set(filters)) < len(filters):
+        return "it is compressed twice over"
+    for number in filters:
+        if not h5py.h5z.filter_avail(number):
+            return (
+                f"it is compressed with filter {number}, which is not installed (the "
+                "extra 'assets' brings hdf5plugin)"
+            )
+    return ""
+
+
+def _selected(shape: tuple[int, ...], key: Any) -> int:
+    """How many values an index chooses (an upper bound for index arrays)."""
+    keys: list[Any] = list(key) if isinstance(key, tuple) else [key]
+    at = next((n for n, part in enumerate(keys) if part is Ellipsis), len(keys))
+    keys[at : at + 1] = [slice(None)] * (len(shape) - len(keys) + (at < len(keys)))
+    return math.prod(_length(part, n) for part, n in zip(keys, shape, strict=False))
+
+
+def _length(part: Any, size: int) -> int:
+    if isinstance(part, slice):
+        return len(range(*part.indices(size)))
+    return int(np.size(part))
+
+
+class Tree:
+    """An open file."""
+
+    def __init__(self, file: h5py.File) -> None:
+        self._file = file
+
+    @property
+    def root(self) -> Node:
+        """Its root."""
+        with _damage_told("/"):
+            return Node(self._file["/"], "/")
+
+    def node(self, path: str) -> Node:
+        """A node by its path.
+
+        Raises
+        ------
+        NotFoundError
+            When there is none.
+        """
+        if path.strip("/") == "":
+            return self.root
+        found = self.root.get(path)
+        if found is None:
+            raise NotFoundError(f"{self._file.filename}: there is no {printable(path)}")
+        return found
+
+
+class Source:
+    """A file that is opened when something is read, and closed again.
+
+    While it is open, other programs cannot write to it; so it is held open only for as
+    long as somebody asks (`opened` can be nested).
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._file: h5py.File | None = None
+        self._users = 0
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[Tree]:
+        """Open it for reading, unless it is.
+
+        Raises
+        ------
+        NotFoundError
+            When there is no such file.
+        FormatError
+            When it is not HDF5, damaged, or held by another program.
+        """
+        with self._lock:
+            if self._file is None:
+                self._file = _open(self.path)
+            file = self._file
+            self._users += 1
+        try:
+            yield Tree(file)
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    file.close()
+                    self._file = None
+
+
+def open_tree(
+    path: str | os.PathLike[str],
+) -> contextlib.AbstractContextManager[Tree]:
+    """Open a file for reading.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such file.
+    FormatError
+        When it is not HDF5, damaged, or held by another program.
+    """
+    return Source(path).opened()
+
+
+def _open(path: Path) -> h5py.File:
+    if not path.is_file():
+        raise NotFoundError(f"there is no file {path}")
+    patience = time.monotonic() + _LOCK_TIMEOUT
+    while True:
+        try:
+            return h5py.File(path, "r")
+        except OSError as error:
+            if error.errno in _BUSY and time.monotonic() < patience:
+                time.sleep(_RETRY)
+                continue
+            raise FormatError(f"{path} {_reason(path, error)}") from error
+
+
+def _reason(path: Path, error: OSError) -> str:
+    text = str(error)
+    if error.errno == errno.EACCES and not os.access(path, os.R_OK):
+        return "may not be read by you; change its permissions"
+    if error.errno in _BUSY:
+        return "is being written by another program; try again when it has closed it"
+    if "h5clear" in text:
+        return (
+            "was left open for writing by a program that died, or is being written "
+            f"now. When it is not: copy it, then `h5clear -s {path.name}` on the copy "
+            "clears the mark"
+        )
+    if "truncated" in text:
+        return (
+            f"is cut off ({text}). Get a whole copy; if a program died while it wrote "
+            "this file, try `pymo-bluesky recover` on its folder"
+        )
+    return (
+        f"cannot be opened as HDF5: {text}. A PyMoDAQ dataset was expected; if a "
+        "program died while it wrote this file, try `pymo-bluesky recover` on its "
+        "folder"
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LazyArray:
+    """An array in a file, read when it is indexed.
+
+    Attributes
+    ----------
+    path
+        Of the node in the file.
+    shape, dtype
+        Of the whole.
+    """
+
+    _source: Source
+    path: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> Any:
+        """Part of it, read from the file."""
+        with self._source.opened() as tree:
+            return tree.node(self.path)[key]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """All of it, read from the file."""
+        values = np.asarray(self[()])
+        return values if dtype is None else values.astype(dtype, copy=False)
+
+    def __repr__(self) -> str:
+        return f"<array {self.shape} {self.dtype} at {printable(self.path)}>"

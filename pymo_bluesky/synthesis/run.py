@@ -1,0 +1,247 @@
+"""Bluesky documents of scans that PyMoDAQ itself wrote; knows no files.
+
+Such a file holds no documents, so they are made from what it tells. Uids derive from
+the scan: the same file gives the same documents everywhere. What the file does not
+tell and was assumed is listed in ``start["pymodaq"]["guessed"]``.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import hashlib
+import json
+import math
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+
+from ..errors import FormatError
+from ..layouts.dates import read_date
+from ..model import Array, Scan
+from .stream import Document, Stream
+
+__all__ = ["Origin", "synthesise"]
+
+_NAMESPACE = uuid.UUID("6d1f9a52-8a4e-5c0e-9d55-6f0b8f3d2c71")
+_SAMPLE = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a scan comes from.
+
+    Attributes
+    ----------
+    layout, version
+        Of the file.
+    number
+        Of the scan.
+    attributes
+        Of the dataset: author, sample…
+    pictures
+        Thumbnails (PNG) by path.
+    """
+
+    layout: str
+    version: str
+    number: int
+    attributes: Mapping[str, Any]
+    pictures: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+
+
+def synthesise(
+    scan: Scan, origin: Origin, *, pages: bool = False
+) -> Iterator[Document]:
+    """The documents that a scan would have given.
+
+    Parameters
+    ----------
+    scan
+        What the file holds.
+    origin
+        Where it comes from.
+    pages
+        Give event pages in place of single events.
+
+    Yields
+    ------
+    tuple
+        ``(name, document)``: a start, for each stream a descriptor and its events in
+        the order of visiting (points that were not visited give none), a stop.
+    """
+    sub_type = str(scan.attributes.get("scan_sub_type") or "")
+    branches = (scan.trunk, *scan.branches)
+    streams = [Stream.of(branch, sub_type) for branch in branches if branch.modules]
+    streams = [stream for stream in streams if stream.described.columns]
+    uid = uuid.uuid5(_NAMESPACE, _fingerprint(scan))
+    start = _start(scan, origin, streams, str(uid))
+    yield "start", start
+    last, counts = start["time"], dict[str, int]()
+    for stream in streams:
+        descriptor = _descriptor(stream, uid, start)
+        yield "descriptor", descriptor
+        for name, doc in stream.events(uid, descriptor["uid"], start["time"], pages):
+            times = doc["time"] if isinstance(doc["time"], list) else [doc["time"]]
+            last = max(last, *times)
+            yield name, doc
+        counts[stream.name] = len(stream.order)
+    yield "stop", _stop(scan, streams, uid, last, counts)
+
+
+def _descriptor(
+    stream: Stream, run: uuid.UUID, start: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
+        "run_start": start["uid"],
+        "uid": str(uuid.uuid5(run, stream.name)),
+        "name": stream.name,
+        **stream.described.descriptor(start["time"]),
+    }
+
+
+# ------------------------------------------------------------------ start and stop
+
+
+def _start(
+    scan: Scan, origin: Origin, streams: Sequence[Stream], uid: str
+) -> dict[str, Any]:
+    about = {**origin.attributes, **scan.attributes}
+    time, guessed = _began(scan, about)
+    start: dict[str, Any] = {"uid": uid, "time": time}
+    start["scan_id"] = origin.number
+    start["plan_name"] = str(about.get("plan_name") or _plan(scan))
+    for key in ("author", "sample", "experiment_type", "description"):
+        if isinstance(about.get(key), str) and about[key]:
+            start[key] = about[key]
+    for stream in streams[:1]:
+        start.update(stream.navigation())
+    for stream in streams:
+        guessed += stream.guessed
+    left_out = [label for stream in streams for label in stream.described.left_out]
+    start["pymodaq"] = {
+        "version": origin.version,
+        "layout": origin.layout,
+        "scan_name": scan.name,
+        "scan_type": str(about.get("scan_type") or ""),
+        "scan_sub_type": str(about.get("scan_sub_type") or ""),
+        "attributes": _plain(scan.attributes),
+        "settings": scan.settings.decode("utf-8", "replace"),
+        "guessed": guessed,
+        **(streams[0].declared() if streams else {}),
+        **({"left_out": left_out} if left_out else {}),
+        "thumbnails": [
+            {"path": path, "png": base64.b64encode(data).decode()}
+            for path, data in origin.pictures.items()
+        ],
+    }
+    return start
+
+
+def _plan(scan: Scan) -> str:
+    if scan.attributes.get("scan_type"):
+        return str(scan.attributes["scan_type"])
+    return "continuous" if scan.trunk.growing else "snapshot"
+
+
+def _began(scan: Scan, about: Mapping[str, Any]) -> tuple[float, list[str]]:
+    """When the scan began, in seconds since 1970, and what was assumed for it."""
+    branches = (scan.trunk, *scan.branches)
+    first = min((b.started for b in branches if b.started), default=0.0)
+    date = read_date(about.get("date_time"))
+    if first:
+        times = scan.trunk.timestamps
+        elapsed = np.nan if times is None else np.asarray(times.data[()], float)
+        known = not np.all(np.isnan(elapsed))
+        return first - (float(np.nanmin(elapsed)) if known else 0.0), []
+    if date is not None:
+        when = date.replace(tzinfo=date.tzinfo or datetime.UTC)
+        return when.timestamp(), ["time: the file names no time zone; taken as UTC"]
+    return 0.0, ["time: the file holds none; taken as 1970"]
+
+
+def _stop(
+    scan: Scan,
+    streams: Sequence[Stream],
+    run: uuid.UUID,
+    time: float,
+    counts: Mapping[str, int],
+) -> dict[str, Any]:
+    expected = math.prod(scan.trunk.shape)
+    visited = len(streams[0].order) if streams else 0
+    whole = visited >= expected and bool(streams)
+    return {
+        "uid": str(uuid.uuid5(run, "stop")),
+        "run_start": str(run),
+        "time": time,
+        "exit_status": "success" if whole else "abort",
+        "reason": "" if whole else f"{visited} of {expected} points were visited",
+        "num_events": dict(counts),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Attributes as a document holds them; names there have no dots and slashes."""
+    if isinstance(value, Mapping):
+        items = cast(Mapping[Any, Any], value).items()
+        return {
+            str(k).replace(".", "_").replace("/", "_"): _plain(v)
+            for k, v in items
+            if not _is_picture(v)
+        }
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in cast(Sequence[Any], value)]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(cast(Any, value).tolist())
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value)
+
+
+def _is_picture(value: Any) -> bool:
+    return isinstance(value, bytes) and value.startswith(b"\x89PNG")
+
+
+def _fingerprint(scan: Scan) -> str:
+    """What tells a scan from all others: its metadata, and a little of its data.
+
+    The file's name, the library that wrote it and its other scans have no part in it.
+    """
+    digest = hashlib.sha256()
+    known = ("author", "date_time", "scan_type", "scan_sub_type", "description")
+    about = {key: _plain(scan.attributes.get(key)) or "" for key in known}
+    digest.update(json.dumps([scan.name, about], sort_keys=True).encode())
+    for branch in (scan.trunk, *scan.branches):
+        digest.update(repr((branch.title, branch.shape, branch.started)).encode())
+        for axis in branch.axes:
+            digest.update(repr((axis.label, axis.units)).encode())
+            digest.update(_bytes(np.asarray(axis.values)[:_SAMPLE]))
+        for module in branch.modules:
+            digest.update(repr((module.kind, module.title)).encode())
+            for channel in module.channels:
+                for array in channel.arrays:
+                    digest.update(repr((array.label, array.data.shape)).encode())
+                    digest.update(_sample(array))
+    return digest.hexdigest()
+
+
+def _sample(array: Array) -> bytes:
+    """The beginning of the first and of the middle row."""
+    shape = array.data.shape
+    if 0 in shape:
+        return b""
+    rows = {(0,) * (len(shape) - 1), tuple(n // 2 for n in shape[:-1])}
+    keys = [(*row, slice(_SAMPLE)) for row in sorted(rows)] if shape else [()]
+    try:
+        return b"".join(_bytes(np.asarray(array.data[key])) for key in keys)
+    except FormatError:  # a filter that is not installed, or damage
+        return b""
+
+
+def _bytes(values: np.ndarray) -> bytes:
+    return values.astype(values.dtype.newbyteorder("<")).tobytes()

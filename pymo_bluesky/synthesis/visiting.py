@@ -1,0 +1,91 @@
+"""In what order the points of a scan were visited, and which were; knows no files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..model import Array, Branch
+
+__all__ = ["snake", "visited"]
+
+_SAMPLE = 4096
+"""Values of a frame that are looked at to tell whether it was measured."""
+
+
+def visited(
+    branch: Branch, arrays: Sequence[Array], sub_type: str
+) -> tuple[np.ndarray, list[str]]:
+    """Points in the order of visiting, and what was assumed for it.
+
+    Parameters
+    ----------
+    branch
+        The stream.
+    arrays
+        What was measured at its points.
+    sub_type
+        Of the scan: ``Linear``, ``LinearBackForce``, …
+    """
+    order, guessed = _order(branch, sub_type)
+    told = branch.timestamps is not None or branch.visited is not None
+    if not told and not branch.growing:
+        order, cut = _measured(branch, arrays, order)
+        guessed += cut
+    return order, guessed
+
+
+def _order(branch: Branch, sub_type: str) -> tuple[np.ndarray, list[str]]:
+    size = math.prod(branch.shape)
+    if branch.visits is not None:
+        return branch.visits, []
+    plain = np.arange(size)
+    if branch.growing or branch.spread or size < 2 or sub_type == "Linear":
+        return plain, []
+    if sub_type == "LinearBackForce" and len(branch.shape) > 1:
+        return snake(branch.shape), [f"order of the events: that of {sub_type!r}"]
+    return plain, ["order of the events: that of the grid"]
+
+
+def snake(shape: Sequence[int]) -> np.ndarray:
+    """Points of a grid that turns at each pass, in the order of visiting.
+
+    Examples
+    --------
+    >>> snake((2, 3)).tolist()
+    [0, 1, 2, 5, 4, 3]
+    """
+    points = np.arange(math.prod(shape)).reshape(shape)
+    for axis in range(1, len(shape)):
+        rows = points.reshape(-1, *shape[axis:])
+        rows[1::2] = rows[1::2, ::-1].copy()
+    return points.reshape(-1)
+
+
+def _measured(
+    branch: Branch, arrays: Sequence[Array], order: np.ndarray
+) -> tuple[np.ndarray, list[str]]:
+    """Points without those at the end that hold nothing but zeros.
+
+    PyMoDAQ up to 4.x leaves zeros where a stopped scan did not come, and tells nowhere
+    how far it came.
+    """
+    if not arrays or not branch.shape:
+        return order, []
+    end = len(order)
+    while end and not any(_holds(a, order[end - 1], branch.shape) for a in arrays):
+        end -= 1
+    if end in (0, len(order)):
+        return order, []
+    return order[:end], [
+        f"points visited: the last {len(order) - end} of {len(order)} hold only zeros"
+    ]
+
+
+def _holds(array: Array, point: Any, shape: Sequence[int]) -> bool:
+    place = tuple(int(n) for n in np.unravel_index(int(point), tuple(shape)))
+    values = np.asarray(array.data[place]).reshape(-1)[:_SAMPLE]
+    return bool(np.any((values != 0) & (values == values)))
