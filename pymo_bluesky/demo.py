@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import bluesky.plans as bp
@@ -139,8 +140,7 @@ def _tell_replay(dataset: Path, documents: list[tuple[str, dict[str, Any]]]) -> 
         print(f"\nThe documents are NOT the same: {len(found)} differences.")
     else:
         print(
-            f"the same {len(documents)} documents that the plans emitted, "
-            "types and bits of every value."
+            f"the same {len(documents)} documents that the plans emitted, bit for bit."
         )
     return not found
 
@@ -160,8 +160,21 @@ def _tell_next(dataset: Path, picture: Path, directory: Path) -> None:
     print(f"A map of {_MAPPED}: {picture}")
     file, data = shlex.quote(str(dataset)), shlex.quote(str(directory.absolute()))
     profile = shlex.quote(str(data_folder("profiles") / "profile_pymodaq"))
+    ours = _program("pymo-bluesky", "pymo_bluesky")
+    ipython = _program("ipython", "IPython")
     print("\nGo on:")
-    print("  look at it in PyMoDAQ   h5browser --input", file)
-    print("  look at it here         pymo-bluesky show --settings", file)
-    print("  get the documents       pymo-bluesky replay --jsonl -", file)
-    print(f"  measure yourself        PYMO_DATA={data} ipython --profile-dir={profile}")
+    print(f"  look at it in PyMoDAQ   h5browser --input {file}")
+    print(f"  look at it here         {ours} show --settings {file}")
+    print(f"  get the documents       {ours} replay --jsonl - {file}")
+    print(
+        f"  measure yourself        PYMO_DATA={data} {ipython} --profile-dir={profile}"
+    )
+
+
+def _program(name: str, module: str) -> str:
+    """How this environment's program is called from here, be it activated or not."""
+    here = Path(sys.executable).with_name(name)
+    if not here.exists():
+        return f"{shlex.quote(sys.executable)} -m {module}"
+    found = which(name)
+    return name if found and Path(found) == here else shlex.quote(str(here))

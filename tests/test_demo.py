@@ -108,15 +108,23 @@ def test_the_picture_is_one(dataset):
     assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 20
 
 
-def test_what_it_tells_to_type_works(shown, dataset):
-    folder, out = shown
-    (line,) = re.findall(r"pymo-bluesky (replay .*)", out)
-    done = run(*shlex.split(line), cwd=folder)
-    assert len(done.stdout.splitlines()) == sum(1 for _ in replay(dataset))
-    (profile,) = re.findall(r"--profile-dir=(\S+)", out)
+def test_what_it_tells_to_type_works(shown, dataset, tmp_path):
+    """Also where the environment is not activated, and from any folder."""
+    _, out = shown
+    told = dict(re.findall(r"^  (look at it here|get the documents) +(.*)$", out, re.M))
+    for words, expected in {
+        "look at it here": "gain: 1",
+        "get the documents": '{"name":"stop"',
+    }.items():
+        done = subprocess.run(
+            told[words], shell=True, cwd=tmp_path, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert expected.lower() in done.stdout.lower()
+    (profile,) = re.findall(r"--profile-dir=(.*)$", out, re.M)
     assert Path(*shlex.split(profile), "startup").is_dir()
-    (browsed,) = re.findall(r"h5browser --input (\S+)", out)
-    assert (folder / shlex.split(browsed)[0]).samefile(dataset)
+    (browsed,) = re.findall(r"h5browser --input (.*)$", out, re.M)
+    assert Path(*shlex.split(browsed)).samefile(dataset)
 
 
 def test_a_second_demo_goes_beside_the_first(shown, dataset):
