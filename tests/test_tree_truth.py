@@ -481,7 +481,7 @@ def test_a_count_runs_along_time(lab):
     tree = lab.run(bp.count(lab.detectors, num=4, delay=0.02))
     (times,) = tree.navigation().values()
     assert list(tree.navigation()) == ["time"]
-    assert np.all(np.diff(times) > 0.01)
+    assert np.all(np.diff(times) > 0)
     assert tree.data("spectrometer").values.shape == (4, 5)
 
 
