@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 
-def open_dataset(path: str | os.PathLike[str]) -> Dataset:
+def open_dataset(path: str | os.PathLike[str], *, external: bool = False) -> Dataset:
     """Open a PyMoDAQ file of any version.
 
     The file is opened for each access and closed again, so that other programs can add
@@ -37,6 +37,9 @@ def open_dataset(path: str | os.PathLike[str]) -> Dataset:
     ----------
     path
         The file.
+    external
+        Whether to read values that lie in other files, wherever those are (images that
+        a detector wrote itself). Ask it of files that you trust.
 
     Raises
     ------
@@ -45,7 +48,7 @@ def open_dataset(path: str | os.PathLike[str]) -> Dataset:
     FormatError
         When it is not HDF5, not PyMoDAQ's, or damaged where it must not be.
     """
-    return Dataset(Path(path))
+    return Dataset(Path(path), external=external)
 
 
 def replay(

@@ -6,7 +6,7 @@ The other reading of the tables that `placing` writes by. What no row recognises
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -26,6 +26,7 @@ MAX_NODES = 200_000
 """Nodes of one scan; the largest known have some thousands."""
 
 _UNWALKED = frozenset({Role.DOCUMENTS, Role.LIVE})
+_LINKED = frozenset({Role.DATA, Role.GROWING, Role.ERROR, Role.BACKGROUND})
 
 
 class FileListing(Protocol):
@@ -82,6 +83,16 @@ class FileNode(Protocol):
 
     def refusal(self) -> str:
         """Why the values of an array are not read; empty when they are."""
+        ...
+
+    @property
+    def links(self) -> Sequence[str]:
+        """Other files that the values of an array lie in, as it names them."""
+        ...
+
+    @property
+    def lost_links(self) -> Sequence[str]:
+        """Those of them that are not there."""
         ...
 
     def listing(self) -> FileListing:
@@ -257,8 +268,12 @@ def look(
         if value is None:
             watch.warn(node.path, "unreadable", f"attribute {name!r} cannot be read")
     if node.is_array and node.refusal():
-        watch.error(node.path, "unreadable", f"not read: {node.refusal()}")
-        return None
+        if found.row.role not in _LINKED or not node.links:
+            watch.error(node.path, "unreadable", f"not read: {node.refusal()}")
+            return None
+        watch.warn(node.path, "external", f"not read: {node.refusal()}")
+    if node.is_array and node.lost_links:
+        watch.warn(node.path, "missing-file", _told_lost(node.lost_links))
     children: tuple[Seen, ...] = ()
     if not node.is_array and found.row.role not in unwalked:
         children = _children(layout, node, found.row.role, watch, unwalked)
@@ -269,6 +284,14 @@ def look(
         fields=found.fields,
         others=found.others,
         children=children,
+    )
+
+
+def _told_lost(lost: Sequence[str]) -> str:
+    more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
+    return (
+        f"its values lie in {printable(lost[0])}{more}, which is not there: they look "
+        "as if not measured. `relocate` tells the dataset where the files are now"
     )
 
 

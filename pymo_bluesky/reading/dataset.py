@@ -42,9 +42,9 @@ class Dataset:
         Of the file. See `open_dataset`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, external: bool = False) -> None:
         self.path = path
-        self._source = Source(path)
+        self._source = Source(path, external=external)
         self._held = ExitStack()
         self._watch = Watch()
         with self._source.opened() as tree:

@@ -74,10 +74,13 @@ class Node:
         Where it is.
     is_array
         Whether it holds values.
+    external
+        Whether values that lie in other files may be read.
     """
 
     _object: Any
     path: str
+    external: bool = False
 
     @property
     def name(self) -> str:
@@ -127,9 +130,27 @@ class Node:
     def refusal(self) -> str:
         """Why the values of an array are not read; empty when they are."""
         try:
-            return _refusal(self._object)
+            return _refusal(self._object, self.external)
         except _UNREADABLE as error:
             return f"its type or storage is not understood ({error})"
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """Other files that the values of an array lie in, as it names them."""
+        if not self.is_array or not self._object.is_virtual:
+            return ()
+        with _damage_told(self.path):
+            plist = self._object.id.get_create_plist()
+            names = [
+                plist.get_virtual_filename(n) for n in range(plist.get_virtual_count())
+            ]
+        return tuple(name.replace("%%", "%") for name in dict.fromkeys(names))
+
+    @property
+    def lost_links(self) -> tuple[str, ...]:
+        """Those of them that are not there: HDF5 shows fill values in their place."""
+        folder = Path(self._object.file.filename).parent
+        return tuple(name for name in self.links if not (folder / name).is_file())
 
     def __getitem__(self, key: Any) -> Any:
         """Part of an array, as numpy array.
@@ -163,6 +184,8 @@ class Node:
             if chunks and self._object.id.get_create_plist().get_nfilters():
                 wanted = max(wanted, math.prod(chunks) * item)
             stored = int(self._object.id.get_storage_size())
+            if self._object.is_virtual:  # asked for, and what lies where is not known
+                return
         if wanted > max(FREE_BYTES, MAX_RATIO * stored):
             raise FormatError(
                 f"{printable(self.path)}: {wanted:,} bytes were to be read where "
@@ -248,7 +271,8 @@ class Node:
         except (*_UNREADABLE, UnicodeError) as error:
             return f"damaged ({error})"
         if isinstance(found, h5py.Group | h5py.Dataset):
-            return Node(found, f"{self.path.rstrip('/')}/{_as_text(name)}")
+            path = f"{self.path.rstrip('/')}/{_as_text(name)}"
+            return Node(found, path, self.external)
         return "neither a group nor an array"
 
 
@@ -274,11 +298,14 @@ def _attribute(node: Any, name: str) -> Any:
     return node.attrs[name]
 
 
-def _refusal(array: h5py.Dataset) -> str:
+def _refusal(array: h5py.Dataset, external: bool) -> str:
     if array.shape is None:
         return "it has no values"
-    if array.is_virtual:
-        return "its values lie in other files (a virtual dataset)"
+    if array.is_virtual and not external:
+        return (
+            "its values lie in other files (a virtual dataset), which are opened only "
+            "when that is asked for: `open_dataset(path, external=True)`"
+        )
     if array.external:
         return "its bytes lie in another file (external storage)"
     rows = h5py.check_vlen_dtype(array.dtype) == np.uint8
@@ -315,14 +342,15 @@ def _length(part: Any, size: int) -> int:
 class Tree:
     """An open file."""
 
-    def __init__(self, file: h5py.File) -> None:
+    def __init__(self, file: h5py.File, *, external: bool = False) -> None:
         self._file = file
+        self._external = external
 
     @property
     def root(self) -> Node:
         """Its root."""
         with _damage_told("/"):
-            return Node(self._file["/"], "/")
+            return Node(self._file["/"], "/", self._external)
 
     def node(self, path: str) -> Node:
         """A node by its path.
@@ -347,8 +375,9 @@ class Source:
     long as somebody asks (`opened` can be nested).
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, external: bool = False) -> None:
         self.path = Path(path)
+        self._external = external
         self._file: h5py.File | None = None
         self._users = 0
         self._lock = threading.Lock()
@@ -370,7 +399,7 @@ class Source:
             file = self._file
             self._users += 1
         try:
-            yield Tree(file)
+            yield Tree(file, external=self._external)
         finally:
             with self._lock:
                 self._users -= 1
