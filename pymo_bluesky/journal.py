@@ -203,9 +203,10 @@ class Journal:
         return records
 
     def outline(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The same without reading large arrays.
+        """The same without reading the large arrays of single events.
 
-        In their place stand arrays of the same dtype and shape, all 0.
+        In their place stand arrays of the same dtype and shape, all 0. What a scan is
+        planned by (axes in a configuration, positions in a page) is read.
         """
         records = self._records(whole=False)
         next(records, None)
@@ -250,10 +251,11 @@ def _read_record(
     if file.tell() + sum(sizes) > end:
         return None
     if not whole and n_blobs:
-        # Their checksum is not looked at: who writes the values reads them whole.
-        file.seek(sum(sizes), os.SEEK_CUR)
         name, doc = unpack(body, None)
-        return name, doc
+        if name == "event":
+            # The checksum is not looked at: who writes the values reads them whole.
+            file.seek(sum(sizes), os.SEEK_CUR)
+            return name, doc
     blobs = [file.read(size) for size in sizes]
     actual = zlib.crc32(body, zlib.crc32(lengths))
     for blob in blobs:
