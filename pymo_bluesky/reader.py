@@ -56,6 +56,7 @@ def replay(
     *,
     scan: int | str | None = None,
     pages: bool = False,
+    fill: bool = False,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """The documents of a dataset.
 
@@ -68,6 +69,10 @@ def replay(
         (``"Scan002"``) or the uid of its run. All scans by default.
     pages
         Give event pages in place of single events.
+    fill
+        Fill in data that detectors wrote into other files, as `event_model.Filler`
+        does. Opens the files that the documents name; what cannot be read stays as it
+        was, and the log says why.
 
     Yields
     ------
@@ -84,4 +89,4 @@ def replay(
     with open_dataset(path) as dataset:
         chosen = dataset.scans if scan is None else [dataset.scans[scan]]
         for one in chosen:
-            yield from one.documents(pages=pages)
+            yield from one.documents(pages=pages, fill=fill)

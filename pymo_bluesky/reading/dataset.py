@@ -24,6 +24,7 @@ from ..replaying import replay_stored, stored_index
 from ..settings import Parameter
 from ..store.nodes import LazyArray, Node, Source, Tree
 from ..synthesis import Origin, synthesise
+from .filling import replay_filled
 from .scan import Content, Scan, Scans, about
 from .showing import dataset_twig, drawn
 from .stream import parsed_settings
@@ -183,7 +184,7 @@ class Dataset:
         return LazyArray(self._source, node.path, node.shape, node.dtype)
 
     def documents(
-        self, scan: Scan, *, pages: bool = False
+        self, scan: Scan, *, pages: bool = False, fill: bool = False
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Documents of a scan: those that went in, else made from the tree."""
         path = scan.path
@@ -191,7 +192,10 @@ class Dataset:
             node = tree.node(path)
             try:
                 if stored_index(node) is not None:
-                    yield from replay_stored(node, pages=pages)
+                    if fill:
+                        yield from replay_filled(node, self.path.parent, pages=pages)
+                    else:
+                        yield from replay_stored(node, pages=pages)
                     return
                 origin = Origin(
                     layout=self.layout,

@@ -43,7 +43,7 @@ class ScanFile(Protocol):
         ...
 
     def documents(
-        self, scan: Scan, *, pages: bool = False
+        self, scan: Scan, *, pages: bool = False, fill: bool = False
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Documents of a scan."""
         ...
@@ -185,15 +185,19 @@ class Scan:
 
     # ------------------------------------------------------------------ other forms
 
-    def documents(self, *, pages: bool = False) -> Iterator[tuple[str, dict[str, Any]]]:
+    def documents(
+        self, *, pages: bool = False, fill: bool = False
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
         """The scan as bluesky documents: those that went in, or made from the tree.
 
         Parameters
         ----------
         pages
             Give event pages in place of single events.
+        fill
+            Fill in data that detectors wrote into other files (see `replay`).
         """
-        return self._file.documents(self, pages=pages)
+        return self._file.documents(self, pages=pages, fill=fill)
 
     def to_xarray(self) -> xarray.Dataset:
         """The scan as xarray: dimensions named by the axes, units in the attributes.
