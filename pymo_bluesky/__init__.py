@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .instrument import load_devices
     from .reader import open_dataset, replay, validate
     from .recovery import recover
+    from .relocating import relocate
     from .writer import PymodaqWriter
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "open_catalog",
     "open_dataset",
     "recover",
+    "relocate",
     "replay",
     "validate",
 ]
@@ -42,6 +44,7 @@ _HOME = {
     "open_catalog": "catalog",
     "open_dataset": "reader",
     "recover": "recovery",
+    "relocate": "relocating",
     "replay": "reader",
     "validate": "reader",
 }

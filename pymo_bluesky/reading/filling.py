@@ -95,8 +95,8 @@ class Whereabouts:
 def is_there(path: Path) -> bool:
     """Whether there is a file or folder, or files whose names begin so."""
     try:
-        if path.exists():
-            return True
+        if path.exists() or path.suffix:
+            return path.exists()
         return any(p.name.startswith(path.name) for p in path.parent.iterdir())
     except (OSError, ValueError):
         return False

@@ -64,6 +64,14 @@ class Listing(NamedTuple):
     refused: tuple[tuple[str, str], ...]
 
 
+class Link(NamedTuple):
+    """An array in another file: name of the file, and path and shape of the array."""
+
+    file: str
+    array: str
+    shape: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """A group or an array of an open file; values are read when they are asked for.
@@ -137,14 +145,23 @@ class Node:
     @property
     def links(self) -> tuple[str, ...]:
         """Other files that the values of an array lie in, as it names them."""
+        return tuple(dict.fromkeys(link.file for link in self.linked()))
+
+    def linked(self) -> tuple[Link, ...]:
+        """Arrays in other files that the values of an array are taken from."""
         if not self.is_array or not self._object.is_virtual:
             return ()
         with _damage_told(self.path):
             plist = self._object.id.get_create_plist()
-            names = [
-                plist.get_virtual_filename(n) for n in range(plist.get_virtual_count())
-            ]
-        return tuple(name.replace("%%", "%") for name in dict.fromkeys(names))
+            found = {
+                Link(
+                    plist.get_virtual_filename(n).replace("%%", "%"),
+                    plist.get_virtual_dsetname(n).replace("%%", "%"),
+                    tuple(plist.get_virtual_srcspace(n).shape),
+                ): None
+                for n in range(plist.get_virtual_count())
+            }
+        return tuple(found)
 
     @property
     def lost_links(self) -> tuple[str, ...]:
