@@ -170,14 +170,76 @@ scalar_mixtures = st.sampled_from(
 )
 families = steady_values() | ragged_values() | scalar_mixtures | st.just(any_value)
 
-metadata = st.recursive(
-    any_value,
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.tuples(inner, inner)
-        | st.dictionaries(names, inner, max_size=3)
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What the documents are made of.
+
+    Attributes
+    ----------
+    names, values
+        Of members and data keys; of anything.
+    families
+        Strategies of strategies: the values that one data key takes over a run.
+    metadata
+        Values and containers of them.
+    columns
+        What is made of the values of a page's column.
+    """
+
+    names: st.SearchStrategy[str]
+    values: st.SearchStrategy[Any]
+    families: st.SearchStrategy[st.SearchStrategy[Any]]
+    metadata: st.SearchStrategy[Any]
+    columns: Callable[[list[Any]], st.SearchStrategy[Any]]
+
+
+def nested(
+    values: st.SearchStrategy, keys: st.SearchStrategy[str]
+) -> st.SearchStrategy:
+    """Values, and containers of values."""
+    return st.recursive(
+        values,
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.tuples(inner, inner)
+            | st.dictionaries(keys, inner, max_size=3)
+        ),
+        max_leaves=6,
+    )
+
+
+@st.composite
+def columns(draw: Draw, values: list[Any]) -> Any:
+    """A column of a page: a list, or an array where the values make a regular one."""
+    kinds = {type(value) for value in values}
+    if draw(st.booleans()) or len(kinds) != 1:
+        return values
+    (kind,) = kinds
+    if kind is np.ndarray:
+        forms = {(a.dtype, a.shape) for a in values}
+        return np.stack(values) if len(forms) == 1 else values
+    if kind is str:
+        # Arrays of text are often wider than their longest text.
+        longest = max(map(len, values)) + draw(st.integers(0, 2))
+        return np.array(values, draw(st.sampled_from([f"<U{longest or 1}", object])))
+    if kind in (float, int, bool) or issubclass(kind, np.generic):
+        return np.array(values)
+    return values
+
+
+ODD = Vocabulary(names, any_value, families, nested(any_value, names), columns)
+plain_values = (
+    st.integers(-100, 100) | st.floats(-1e6, 1e6) | st.text("abc", max_size=5)
+)
+PLAIN = Vocabulary(
+    plain_names,
+    plain_values,
+    st.sampled_from(
+        [st.floats(-1, 1), st.integers(0, 9), arrays(np.dtype(float), (3,))]
     ),
-    max_leaves=6,
+    nested(plain_values, plain_names),
+    st.just,
 )
 
 # ------------------------------------------------------------------------ descriptors
@@ -201,10 +263,10 @@ odd_roles = st.fixed_dictionaries(
 
 
 @st.composite
-def data_keys(draw: Draw) -> dict[str, Any]:
+def data_keys(draw: Draw, words: Vocabulary) -> dict[str, Any]:
     """What a descriptor says of one data key; it need not be true."""
     about: dict[str, Any] = {
-        "source": draw(texts),
+        "source": draw(words.names),
         "dtype": draw(st.sampled_from(["number", "integer", "array", "string"])),
         "shape": draw(st.lists(st.none() | st.integers(0, 4), max_size=2)),
     }
@@ -213,18 +275,18 @@ def data_keys(draw: Draw) -> dict[str, Any]:
     if draw(st.integers(0, 4)) == 0:
         about["pymodaq"] = draw(odd_roles)
     if draw(st.integers(0, 4)) == 0:
-        about["dims"] = draw(st.lists(names, max_size=2))
+        about["dims"] = draw(st.lists(words.names, max_size=2))
     return about
 
 
 @st.composite
-def configurations(draw: Draw) -> dict[str, Any]:
+def configurations(draw: Draw, words: Vocabulary) -> dict[str, Any]:
     """Configuration of one object."""
-    members = draw(st.dictionaries(names, any_value, max_size=3))
+    members = draw(st.dictionaries(words.names, words.values, max_size=3))
     return {
         "data": members,
         "timestamps": {name: draw(floats) for name in members},
-        "data_keys": {name: draw(data_keys()) for name in members},
+        "data_keys": {name: draw(data_keys(words)) for name in members},
     }
 
 
@@ -248,6 +310,7 @@ class _Drawing:
     """A run while its documents are drawn."""
 
     draw: Draw
+    words: Vocabulary
     uids: Iterator[str]
     streams: list[_Stream] = field(default_factory=list)
     documents: list[Document] = field(default_factory=list)
@@ -260,6 +323,10 @@ class _Drawing:
         self.clock += 0.1
         return self.clock
 
+    def metadata(self, most: int) -> dict[str, Any]:
+        members = st.dictionaries(self.words.names, self.words.metadata, max_size=most)
+        return self.draw(members)
+
     # --- kinds of documents --------------------------------------------------------
 
     def describe(self, stream: _Stream) -> None:
@@ -270,10 +337,12 @@ class _Drawing:
             "run_start": self.documents[0][1]["uid"],
             "time": self.now(),
             "name": stream.name,
-            "data_keys": {key: self.draw(data_keys()) for key in stream.families},
+            "data_keys": {
+                key: self.draw(data_keys(self.words)) for key in stream.families
+            },
             "object_keys": stream.objects,
             "configuration": {
-                name: self.draw(configurations())
+                name: self.draw(configurations(self.words))
                 for name in stream.objects
                 if self.draw(st.booleans())
             },
@@ -291,11 +360,11 @@ class _Drawing:
         data = {key: self.draw(values) for key, values in stream.families.items()}
         if stream.scanned:
             data |= grid_position(self.documents[0][1], stream.seq_num)
-        oddity = self.draw(st.integers(0, 19))
+        oddity = self.draw(st.integers(0, 19)) if self.words is ODD else -1
         if data and oddity == 0:
             del data[self.draw(st.sampled_from(sorted(data)))]
         elif oddity == 1:
-            data[self.draw(names)] = self.draw(any_value)
+            data[self.draw(self.words.names)] = self.draw(self.words.values)
         return data
 
     def event(self, stream: _Stream) -> None:
@@ -318,7 +387,7 @@ class _Drawing:
         rows = self.draw(st.integers(1, 4))
 
         def column(values: list[Any]) -> Any:
-            return self.draw(columns(values))
+            return self.draw(self.words.columns(values))
 
         keys = [*stream.families]
         doc = {
@@ -347,10 +416,10 @@ class _Drawing:
         resource = {
             "uid": uid,
             "run_start": self.documents[0][1]["uid"],
-            "spec": self.draw(texts),
+            "spec": self.draw(self.words.names),
             "root": "/",
-            "resource_path": self.draw(texts),
-            "resource_kwargs": self.draw(st.dictionaries(names, metadata, max_size=2)),
+            "resource_path": self.draw(self.words.names),
+            "resource_kwargs": self.metadata(2),
             "path_semantics": "posix",
         }
         self.add("resource", resource)
@@ -370,10 +439,10 @@ class _Drawing:
         resource = {
             "uid": uid,
             "run_start": self.documents[0][1]["uid"],
-            "data_key": self.draw(names),
+            "data_key": self.draw(self.words.names),
             "mimetype": "application/x-hdf5",
             "uri": "file://localhost/a%20b.h5",
-            "parameters": self.draw(st.dictionaries(names, metadata, max_size=2)),
+            "parameters": self.metadata(2),
         }
         self.add("stream_resource", resource)
         for n in range(self.draw(st.integers(0, 2)) if described else 0):
@@ -396,28 +465,7 @@ class _Drawing:
             "reason": self.draw(texts),
             "num_events": {stream.name: stream.seq_num for stream in self.streams},
         }
-        self.add(
-            "stop", {**self.draw(st.dictionaries(names, metadata, max_size=1)), **doc}
-        )
-
-
-@st.composite
-def columns(draw: Draw, values: list[Any]) -> Any:
-    """A column of a page: a list, or an array where the values make a regular one."""
-    kinds = {type(value) for value in values}
-    if draw(st.booleans()) or len(kinds) != 1:
-        return values
-    (kind,) = kinds
-    if kind is np.ndarray:
-        forms = {(a.dtype, a.shape) for a in values}
-        return np.stack(values) if len(forms) == 1 else values
-    if kind is str:
-        # Arrays of text are often wider than their longest text.
-        longest = max(map(len, values)) + draw(st.integers(0, 2))
-        return np.array(values, draw(st.sampled_from([f"<U{longest or 1}", object])))
-    if kind in (float, int, bool) or issubclass(kind, np.generic):
-        return np.array(values)
-    return values
+        self.add("stop", {**self.metadata(1), **doc})
 
 
 # ------------------------------------------------------------------------------ plans
@@ -456,7 +504,7 @@ def odd_start(draw: Draw, motors: list[str]) -> dict[str, Any]:
     keys = ("plan_name", "motors", "shape", "snaking", "extents", "num_points", "hints")
     keys += ("pymodaq", "author", "sample", "plan_pattern", "plan_pattern_args")
     chosen = draw(st.lists(st.sampled_from(keys), max_size=3, unique=True))
-    return {key: draw(metadata) for key in chosen}
+    return {key: draw(ODD.metadata) for key in chosen}
 
 
 def grid_position(start: dict[str, Any], seq_num: int) -> dict[str, float]:
@@ -474,15 +522,18 @@ def grid_position(start: dict[str, Any], seq_num: int) -> dict[str, float]:
 
 
 @st.composite
-def runs(draw: Draw, uids: Iterator[str], most_actions: int = 8) -> list[Document]:
+def runs(
+    draw: Draw, uids: Iterator[str], words: Vocabulary = ODD, most_actions: int = 8
+) -> list[Document]:
     """The documents of one run."""
-    drawing = _Drawing(draw, uids)
+    drawing = _Drawing(draw, words, uids)
     motors = draw(st.lists(plain_names, min_size=1, max_size=3, unique=True))
-    plan = draw(st.sampled_from([grid_start, line_start, odd_start]))
-    odd = draw(st.dictionaries(names, metadata, max_size=2))
-    start = {**odd, "uid": next(uids), "time": drawing.now(), **plan(draw, motors)}
+    plans = [grid_start, line_start, odd_start]
+    plan = draw(st.sampled_from(plans if words is ODD else plans[:1]))
+    start = {"uid": next(uids), "time": drawing.now(), **plan(draw, motors)}
     drawing.add("start", start)
-    drawing.streams = draw_streams(draw, motors)
+    drawing.documents[0] = "start", {**drawing.metadata(2), **start}
+    drawing.streams = draw_streams(draw, words, motors)
     drawing.streams[0].scanned = plan is grid_start and draw(st.booleans())
     for _ in range(draw(st.integers(0, most_actions))):
         act(drawing)
@@ -491,14 +542,15 @@ def runs(draw: Draw, uids: Iterator[str], most_actions: int = 8) -> list[Documen
     return drawing.documents
 
 
-def draw_streams(draw: Draw, motors: list[str]) -> list[_Stream]:
+def draw_streams(draw: Draw, words: Vocabulary, motors: list[str]) -> list[_Stream]:
     """One to three streams; the plan's motors are in the first, or in none."""
     found = []
-    for name in draw(st.lists(names, max_size=2, unique=True)) or ["primary"]:
-        keys = draw(st.dictionaries(names, families, max_size=3))
+    for name in draw(st.lists(words.names, max_size=2, unique=True)):
+        keys = draw(st.dictionaries(words.names, words.families, max_size=3))
         objects = {f"dev {key}": [key] for key in keys if draw(st.booleans())}
         found.append(_Stream(name, keys, objects))
-    primary = _Stream("primary", draw(st.dictionaries(names, families, max_size=2)), {})
+    keys = draw(st.dictionaries(words.names, words.families, max_size=2))
+    primary = _Stream("primary", keys, {})
     if draw(st.booleans()):
         for motor in motors:
             moved = [motor, f"{motor}_setpoint"]
@@ -523,10 +575,12 @@ def act(drawing: _Drawing) -> None:
 
 
 @st.composite
-def document_streams(draw: Draw, most_runs: int = 2) -> list[Document]:
+def document_streams(
+    draw: Draw, most_runs: int = 2, words: Vocabulary = ODD
+) -> list[Document]:
     """One or two runs, one after the other or interleaved."""
     uids = uid_source(draw(st.booleans()))
-    streams = [draw(runs(uids)) for _ in range(draw(st.integers(1, most_runs)))]
+    streams = [draw(runs(uids, words)) for _ in range(draw(st.integers(1, most_runs)))]
     if len(streams) == 1 or draw(st.booleans()):
         return [document for stream in streams for document in stream]
     merged: list[Document] = []
