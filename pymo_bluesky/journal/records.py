@@ -1,0 +1,235 @@
+"""The record of one run's documents, read; knows nothing of HDF5 or layouts.
+
+File: ``PYMOJRN1``, then records. A record is a head (its checksum, that of the rest,
+number of blobs, bytes of the packed document and of all blobs), the lengths of its
+blobs, the packed ``[name, document]``, and the blobs: large arrays, which are neither
+copied nor packed on their way to the disk. The head vouches for itself, so that a
+record the writer died in can be told from one that was damaged later. The first record
+is ``["journal", {...}]``: what the journal is for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import struct
+import zlib
+from collections.abc import Generator, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ..errors import JournalError
+from ..values import pack, unpack
+
+__all__ = [
+    "ABOUT",
+    "MAGIC",
+    "SUFFIX",
+    "EmptyJournalError",
+    "Journal",
+    "abandoned",
+    "as_record",
+]
+
+SUFFIX = ".journal"
+ABOUT = "journal"
+"""Name of a record that tells what the journal is for; a later one amends the first."""
+
+MAGIC = b"PYMOJRN1"
+_CHECK = struct.Struct("<I")
+_HEAD = struct.Struct("<IIQQ")  # behind its own checksum
+_LENGTH = struct.Struct("<Q")
+_MAX_BLOBS = 1_000_000
+_WINDOW = 2**18
+
+
+def as_record(name: str, doc: Mapping[str, Any]) -> list[Any]:
+    """The parts of a record; large arrays are parts of their own."""
+    blobs: list[memoryview] = []
+    body = pack([name, doc], blobs)
+    lengths = b"".join(_LENGTH.pack(len(blob)) for blob in blobs)
+    check = zlib.crc32(body, zlib.crc32(lengths))
+    for blob in blobs:
+        check = zlib.crc32(blob, check)
+    head = _HEAD.pack(check, len(blobs), len(body), sum(map(len, blobs)))
+    return [_CHECK.pack(zlib.crc32(head)) + head + lengths + body, *blobs]
+
+
+class EmptyJournalError(JournalError):
+    """The writer died before the journal told what it is for."""
+
+
+class Journal:
+    """Reads a journal, while it is written or after.
+
+    Iterating gives ``(name, document)`` in the order of writing, any number of times,
+    up to the last whole record, in little memory whatever its length.
+
+    Parameters
+    ----------
+    path
+        The journal.
+    end
+        Bytes to read; all by default.
+
+    Attributes
+    ----------
+    about
+        What the journal is for.
+    torn
+        Bytes behind the last whole record, known once all was iterated over: the
+        record that the writer died in.
+    damaged
+        Whether they were whole once: what follows was acknowledged and is not read.
+
+    Raises
+    ------
+    JournalError
+        When the file is not a journal, or its first record is damaged.
+    EmptyJournalError
+        When the writer died in that: no document was acknowledged.
+    """
+
+    def __init__(self, path: Path, *, end: int | None = None) -> None:
+        self.path = path
+        self.torn = 0
+        self.damaged = False
+        self._end = end
+        with path.open("rb") as file:
+            begins = file.read(len(MAGIC))
+        if not MAGIC.startswith(begins):
+            raise JournalError(
+                f"{path} is not a journal of this version: it begins with "
+                f"{begins!r}, not {MAGIC!r}. Nothing was changed"
+            )
+        first = next(self._records(whole=True), None)
+        if first is None and not self.damaged:
+            raise EmptyJournalError(
+                f"{path} ends before its first document; no event was acknowledged"
+            )
+        if first is None or first[0] != ABOUT:
+            raise JournalError(
+                f"the first record of {path} does not tell what the journal is for; "
+                "it is damaged. Nothing was changed"
+            )
+        self.about: dict[str, Any] = first[1]
+
+    @property
+    def size(self) -> int:
+        """Of the file, in bytes."""
+        return self.path.stat().st_size
+
+    def __iter__(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        records = self._records(whole=True)
+        next(records, None)
+        return records
+
+    def outline(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The same without reading the large arrays of single events.
+
+        In their place stand arrays of the same dtype and shape, all 0. What a scan is
+        planned by (axes in a configuration, positions in a page) is read.
+        """
+        records = self._records(whole=False)
+        next(records, None)
+        return records
+
+    def _records(self, *, whole: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+        with self.path.open("rb", buffering=_WINDOW) as file:
+            end = os.fstat(file.fileno()).st_size
+            end = end if self._end is None else min(end, self._end)
+            at = file.seek(min(len(MAGIC), end))
+            while at < end:
+                try:
+                    record = _read_record(file, end, whole=whole)
+                except _DamagedError:
+                    # Where one pass ends, all end: an outline would not notice.
+                    record, self.damaged, self._end = None, True, at
+                if record is None:
+                    self.torn = end - at
+                    return
+                yield record
+                at = file.tell()
+
+    @staticmethod
+    def is_alive(path: Path) -> bool:
+        """Whether a process still writes the journal, or recovers it."""
+        try:
+            with path.open("rb") as file:
+                return not _locks(file.fileno(), path, fcntl.LOCK_SH)
+        except FileNotFoundError:  # taken away by its writer just now
+            return True
+
+    @staticmethod
+    @contextlib.contextmanager
+    def claimed(path: Path) -> Generator[bool]:
+        """Keep a journal to oneself; gives False when another process has it."""
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            yield _locks(fd, path, fcntl.LOCK_EX)
+        finally:
+            os.close(fd)
+
+
+def abandoned(folder: Path) -> list[Path]:
+    """Journals of a folder whose writers are gone."""
+    found: list[Path] = []
+    for path in folder.glob(f"*{SUFFIX}"):
+        # Gone meanwhile, of another user, or on a file system without locks.
+        with contextlib.suppress(OSError, JournalError):
+            if not Journal.is_alive(path):
+                found.append(path)
+    return found
+
+
+class _DamagedError(Exception):
+    """A record that was whole once is not what was written."""
+
+
+def _locks(fd: int, path: Path, kind: int) -> bool:
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise JournalError(
+            f"{path}: whether its writer lives cannot be told, for this file system "
+            f"has no locks ({error.strerror}). Copy the folder to a local disk"
+        ) from error
+    return True
+
+
+def _read_record(
+    file: BinaryIO, end: int, *, whole: bool
+) -> tuple[str, dict[str, Any]] | None:
+    """The next record; None when the writer died in it."""
+    head = file.read(_CHECK.size + _HEAD.size)
+    if len(head) < _CHECK.size + _HEAD.size:
+        return None
+    if _CHECK.pack(zlib.crc32(head[_CHECK.size :])) != head[: _CHECK.size]:
+        raise _DamagedError
+    check, n_blobs, n_body, n_blob = _HEAD.unpack_from(head, _CHECK.size)
+    n_lengths = n_blobs * _LENGTH.size
+    if n_blobs > _MAX_BLOBS:
+        raise _DamagedError
+    if file.tell() + n_lengths + n_body + n_blob > end:
+        return None
+    lengths, body = file.read(n_lengths), file.read(n_body)
+    sizes = [size for (size,) in _LENGTH.iter_unpack(lengths)]
+    if sum(sizes) != n_blob:
+        raise _DamagedError
+    if not whole and n_blobs:
+        name, doc = unpack(body, None)
+        if name == "event":
+            # The checksum is not looked at: who writes the values reads them whole.
+            file.seek(n_blob, os.SEEK_CUR)
+            return name, doc
+    blobs = [file.read(size) for size in sizes]
+    actual = zlib.crc32(body, zlib.crc32(lengths))
+    for blob in blobs:
+        actual = zlib.crc32(blob, actual)
+    if actual != check:
+        raise _DamagedError
+    name, doc = unpack(body, blobs)
+    return name, doc
