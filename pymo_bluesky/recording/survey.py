@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -12,6 +12,7 @@ import numpy as np
 from ..assets import AssetSurvey
 from ..blocks import ArrayColumn, Block, ColumnKey, Document, Loose, Sorter
 from ..columns import ColumnSurvey
+from ..errors import Problem
 
 __all__ = ["RunSurvey", "StreamSurvey", "survey_run"]
 
@@ -51,6 +52,23 @@ class StreamSurvey:
         default_factory=list[tuple[int, tuple[ArrayColumn, ...]]]
     )
 
+    @property
+    def points(self) -> int:
+        """Events without those that a rewind repeated."""
+        highest = np.maximum.accumulate(np.array(self.seq_nums, np.int64))
+        return min(self.rows, 1) + int(np.count_nonzero(np.diff(highest)))
+
+    @property
+    def is_external(self) -> bool:
+        """Whether its values are to come as stream datums, and no events did."""
+        keys = [descriptor.get("data_keys") for descriptor in self.descriptors]
+        about = [a for k in keys if isinstance(k, Mapping) for a in _values_of(k)]
+        return not self.rows and any(
+            isinstance(a, Mapping)
+            and str(cast(Mapping[str, Any], a).get("external")).startswith("STREAM")
+            for a in about
+        )
+
     def add(self, block: Block, moved: frozenset[str]) -> None:
         """Take note of a block."""
         for key, values in block.columns.items():
@@ -84,6 +102,10 @@ class StreamSurvey:
         for name, known in self.positions.items():
             if ColumnKey("data", name) not in block.columns:
                 known.extend([np.nan] * block.rows)
+
+
+def _values_of(mapping: Any) -> list[Any]:
+    return list(cast(Mapping[str, Any], mapping).values())
 
 
 def _small(number: int) -> int:
@@ -125,6 +147,29 @@ class RunSurvey:
     def uid(self) -> str:
         """Of the run."""
         return str(self.start.get("uid", ""))
+
+    def missing(self) -> Iterator[Problem]:
+        """Streams that hold fewer events than the stop document counted.
+
+        An event is missing when the disk refused it, or when a callback that was
+        subscribed earlier failed on it.
+        """
+        counted = self.stop.get("num_events") if self.stop else None
+        if not isinstance(counted, Mapping):
+            return
+        streams = {stream.name: stream for stream in self.streams}
+        for name, told in cast(Mapping[str, Any], counted).items():
+            stream = streams.get(name)
+            here = stream.points if stream else 0
+            outside = stream is not None and stream.is_external
+            if isinstance(told, int) and here < told and not outside:
+                yield Problem(
+                    f"stream {name!r}",
+                    "error",
+                    "missing-events",
+                    f"the run counted {told} events in it, {told - here} of them never "
+                    "came to be written",
+                )
 
 
 def survey_run(documents: Iterable[Document]) -> RunSurvey:
