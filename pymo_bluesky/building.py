@@ -19,10 +19,18 @@ import numpy as np
 
 from . import store
 from ._version import VERSION
+from .append import roll_back
 from .assets.cutting import Mode
 from .assets.sources import AssetFiles
-from .errors import AppendError, DatasetBusyError, FormatError, Problem, WriteError
-from .journal import Journal
+from .errors import (
+    AppendError,
+    DatasetBusyError,
+    FormatError,
+    JournalError,
+    Problem,
+    WriteError,
+)
+from .journal import ABOUT, Journal
 from .layouts import LAYOUTS, Layout, Role
 from .layouts.placing import place_dataset
 from .operations import Append, Operation, SetAttributes
@@ -116,12 +124,15 @@ def raw_path(layout: Layout) -> str:
 def layout_of(path: Path) -> Layout:
     """The layout of an existing dataset that scans are to be added to.
 
+    An append to it that was killed is undone first.
+
     Raises
     ------
     FormatError
         When it is no PyMoDAQ dataset, or one of before 2.0.1, whose attributes are not
         those that later PyMoDAQ reads.
     """
+    roll_back(path)
     with store.open_tree(path) as tree:
         names = tree.root.names()
         for layout in LAYOUTS:
@@ -151,8 +162,8 @@ def has_swmr(path: Path) -> bool:
 
 
 def documents_of(journal: Iterable[Document]) -> Iterator[Document]:
-    """The documents of a journal, without log lines."""
-    return (record for record in journal if record[0] != LOG)
+    """The documents of a journal, without log lines and what it says of itself."""
+    return (record for record in journal if record[0] not in (LOG, ABOUT))
 
 
 def scan_of_run(path: Path, layout: Layout, uid: str) -> str | None:
@@ -201,6 +212,8 @@ def add_scan(
         When another program has the dataset open for longer than `lock_timeout`.
     AppendError
         When it cannot be written; the dataset is as it was.
+    JournalError
+        When the journal turns out to be damaged; the dataset is as it was.
     """
     source, outline = _sources(journal, extra)
     with AssetFiles(folder or path.parent, assets) as files:
@@ -237,12 +250,23 @@ def _append(
 def _sources(journal: Journal, extra: Sequence[Document]) -> tuple[Source, Source]:
     """Where documents come from, whole and in outline; a short run is read once."""
     if journal.size <= _SHORT_RUN:
-        documents = [*journal, *extra]
+        documents = [*_undamaged(journal), *extra]
         return (lambda: documents), (lambda: documents)
     return (
-        lambda: itertools.chain(journal, extra),
+        lambda: itertools.chain(_undamaged(journal), extra),
         lambda: itertools.chain(journal.outline(), extra),
     )
+
+
+def _undamaged(journal: Journal) -> Iterator[Document]:
+    """All records, or an error: arrays made for more would hold zeros at the end."""
+    known = journal.torn
+    yield from journal
+    if journal.torn != known:
+        raise JournalError(
+            f"the last {journal.torn} bytes of {journal.path} are not what was written "
+            "to it (a failing disk?); nothing was added to the dataset"
+        )
 
 
 def _next_number(tree: store.Tree, layout: Layout) -> int:

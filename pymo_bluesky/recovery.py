@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+import numpy as np
+
 from .assets.cutting import mode_named
 from .building import add_scan, layout_of, make_dataset, scan_of_run
-from .errors import JournalError, NotFoundError, PymoError
-from .journal import SUFFIX, Journal
-from .layouts import layout_named
+from .errors import (
+    FormatError,
+    JournalError,
+    LayoutError,
+    NotFoundError,
+    PymoError,
+)
+from .journal import ABOUT, SUFFIX, EmptyJournalError, Journal
+from .layouts import Layout, layout_named
 
 __all__ = ["Recovered", "recover"]
 
@@ -35,7 +43,8 @@ class Recovered:
     stopped
         Whether the run had its stop document; else one was added, marked as such.
     left_out
-        Bytes of a last record that the crash cut off.
+        Bytes at the end that could not be read: a record that the crash cut off, or
+        all from a damaged one on; then the journal is kept, as ``*.damaged``.
     message
         What was done, or why nothing was.
     """
@@ -81,48 +90,48 @@ def recover(path: str | os.PathLike[str]) -> list[Recovered]:
     """
     given = Path(path).expanduser().absolute()
     if given.is_dir():
-        return [_recovered(found) for found in sorted(given.rglob(f"*{SUFFIX}"))]
+        journals = sorted(p for p in given.rglob(f"*{SUFFIX}") if p.is_file())
+        return [_recovered(found) for found in journals]
     if not given.is_file():
         raise NotFoundError(f"there is neither a journal nor a folder {given}")
     return [_recovered(given)]
 
 
 def _recovered(path: Path) -> Recovered:
-    if Journal.is_alive(path):
-        return Recovered(path, message="its writer is alive; left alone")
+    run = ""
     try:
-        journal = Journal(path)
-        return _rebuilt(journal)
-    except JournalError as error:
-        return Recovered(path, message=f"not recovered: {error}")
-    except PymoError as error:
-        return Recovered(path, message=f"not recovered, the journal is kept: {error}")
+        with Journal.claimed(path) as ours:
+            if not ours:
+                message = "its writer is alive, or another recovery has it; left alone"
+                return Recovered(path, message=message)
+            journal = Journal(path)
+            run = str(journal.about.get("run", ""))
+            return _rebuilt(journal, run)
+    except EmptyJournalError:
+        path.unlink(missing_ok=True)
+        return Recovered(path, message="it holds no document; removed")
+    except Exception as error:  # noqa: BLE001 - it is told, and the others go on
+        why = str(error) if isinstance(error, (PymoError, OSError)) else repr(error)
+        message = f"not recovered, the journal is kept: {why}"
+        return Recovered(path, run, message=message)
 
 
-def _rebuilt(journal: Journal) -> Recovered:
-    run = str(journal.about.get("run", ""))
+def _rebuilt(journal: Journal, run: str) -> Recovered:
     seen = _Seen()
     for name, doc in journal:
         seen.note(name, doc)
-    if not seen.start:
-        journal.path.unlink()
-        return Recovered(
-            journal.path, run, message="it held no start document; removed"
-        )
-    dataset = journal.path.with_name(Path(str(journal.about["dataset"])).name)
-    layout = layout_named(str(journal.about["layout"]))
-    if dataset.exists():
-        layout = layout_of(dataset)
-    else:
-        make_dataset(dataset, layout, seen.start)
+    if not seen.start and not journal.damaged:
+        journal.path.unlink(missing_ok=True)
+        message = "it holds no start document; removed"
+        return Recovered(journal.path, run, message=message)
+    # Only now: what an interrupted append left may look like a scan that is in.
+    dataset, layout = _target(journal, seen)
     scan, done = scan_of_run(dataset, layout, run), "was in"
     if scan is None:
         extra = [] if seen.stopped else [("stop", _stop(run, seen))]
         assets = mode_named(str(journal.about.get("assets", "link")))
         built = add_scan(dataset, layout, journal, extra, assets=assets)
         scan, done = built.scan, "is now in"
-    journal.path.unlink()
-    how = "" if seen.stopped else "; it had no stop document, one was added"
     return Recovered(
         journal.path,
         run,
@@ -131,8 +140,53 @@ def _rebuilt(journal: Journal) -> Recovered:
         seen.events,
         seen.stopped,
         journal.torn,
-        f"run {run}, {seen.events} events, {done} {dataset.name} as {scan}{how}",
+        f"run {run}, {seen.events} events, {done} {dataset.name} as {scan}"
+        + "".join(f"; {remark}" for remark in _remarks(journal, seen)),
     )
+
+
+def _target(journal: Journal, seen: _Seen) -> tuple[Path, Layout]:
+    """The dataset that a journal is for, made when it is not there."""
+    about = journal.about | seen.about
+    try:
+        name = Path(str(about["dataset"])).name
+        layout = layout_named(str(about["layout"]))
+    except (KeyError, LayoutError) as error:
+        raise JournalError(
+            f"{journal.path} is for a dataset that this version cannot make: {error}"
+        ) from error
+    if name in ("", ".", "..") or not seen.start:
+        raise JournalError(f"{journal.path} tells neither its dataset nor its run")
+    dataset = journal.path.with_name(name)
+    if not os.path.lexists(dataset):
+        make_dataset(dataset, layout, seen.start)
+        return dataset, layout
+    try:
+        return dataset, layout_of(dataset)
+    except FormatError as error:
+        raise FormatError(
+            f"{error}. Move {dataset.name} away, and `recover` makes a new one"
+        ) from error
+
+
+def _remarks(journal: Journal, seen: _Seen) -> Iterator[str]:
+    """What there is to say of a journal whose scan is there; it goes, or is kept."""
+    if not seen.stopped:
+        yield "it had no stop document, one was added"
+    if journal.torn and not journal.damaged:
+        yield f"the last record, of {journal.torn} bytes, was cut off and is left out"
+    try:
+        if journal.damaged:
+            # What is behind the damage was acknowledged: it is not ours to throw away.
+            kept = journal.path.rename(f"{journal.path}.damaged")
+            yield (
+                f"{journal.torn} bytes from a damaged record on were not read; the "
+                f"journal is kept as {kept.name}"
+            )
+        else:
+            journal.path.unlink(missing_ok=True)
+    except OSError as error:
+        yield f"the journal could not be removed: {error}"
 
 
 class _Seen:
@@ -144,24 +198,31 @@ class _Seen:
         self.events = 0
         self.last = 0.0
         self.streams: dict[str, int] = {}
-        self._names: dict[Any, str] = {}
+        self.about: dict[str, Any] = {}
+        self._names: dict[str, str] = {}
 
     def note(self, name: str, doc: Mapping[str, Any]) -> None:
         when = doc.get("time")
         if isinstance(when, (int, float)):
             self.last = max(self.last, float(when))
-        if name == "start":
+        if name == ABOUT:
+            self.about |= doc
+        elif name == "start":
             self.start = doc
         elif name == "stop":
             self.stopped = True
         elif name == "descriptor":
-            self._names[doc.get("uid")] = str(doc.get("name"))
-            self.streams.setdefault(str(doc.get("name")), 0)
+            stream = self._names[str(doc.get("uid"))] = str(doc.get("name"))
+            self.streams.setdefault(stream, 0)
         elif name in ("event", "event_page"):
-            rows = 1 if name == "event" else len(doc.get("seq_num", ()))
-            self.events += rows
-            stream = self._names.get(doc.get("descriptor"), "")
-            self.streams[stream] = self.streams.get(stream, 0) + rows
+            self._count(str(doc.get("descriptor")), np.ravel(doc.get("seq_num", ())))
+
+    def _count(self, descriptor: str, numbers: np.ndarray) -> None:
+        self.events += len(numbers)
+        stream = self._names.get(descriptor)
+        if stream is not None and len(numbers) and numbers.dtype.kind in "iu":
+            # A rewind repeats numbers: the highest is what the run counts.
+            self.streams[stream] = max(self.streams[stream], int(numbers.max()))
 
 
 def _stop(run: str, seen: _Seen) -> dict[str, Any]:
@@ -171,7 +232,7 @@ def _stop(run: str, seen: _Seen) -> dict[str, Any]:
         "run_start": run,
         "time": seen.last,
         "exit_status": "fail",
-        "reason": "recovered: the program ended before the run did",
+        "reason": "recovered: the program or the disk failed before the run ended",
         "num_events": seen.streams,
         "pymodaq": {"synthesised": True},
     }
