@@ -1,0 +1,7 @@
+"""The bluesky callback that writes datasets; knows no h5py and no node names."""
+
+from __future__ import annotations
+
+from .callback import PymodaqWriter, Status
+
+__all__ = ["PymodaqWriter", "Status"]
