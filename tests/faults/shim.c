@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 int shim_on = 0;          /* count, and act, only while this is set */
@@ -59,6 +61,42 @@ WRITES(write, (int fd, const void *b, size_t n), (fd, b, n), (fd, b, n / 2))
 WRITES(pwrite, (int fd, const void *b, size_t n, off_t o), (fd, b, n, o), (fd, b, n / 2, o))
 WRITES(pwrite64, (int fd, const void *b, size_t n, off64_t o), (fd, b, n, o), (fd, b, n / 2, o))
 
+/* Half of what the buffers hold together. */
+static ssize_t half_of(int fd, const struct iovec *v, int n, off64_t o) {
+  size_t left = 0;
+  ssize_t done = 0;
+  for (int i = 0; i < n; i++) left += v[i].iov_len;
+  left /= 2;
+  static ssize_t (*real)(int, const void *, size_t, off64_t);
+  if (!real) real = dlsym(RTLD_NEXT, "pwrite64");
+  for (int i = 0; i < n && left; i++) {
+    size_t part = v[i].iov_len < left ? v[i].iov_len : left;
+    ssize_t now = real(fd, v[i].iov_base, part, o + done);
+    if (now < 0) return -1;
+    done += now;
+    left -= now;
+  }
+  return done;
+}
+
+/* Python's os.pwritev is one of these; what it writes has no other way. */
+#define WRITES_ALL(name, params, call) \
+  ssize_t name params { \
+    REAL(name); \
+    if (goes_wrong(fd)) { \
+      ssize_t done = shim_half ? half_of(fd, v, n, o) : 0; \
+      if (verdict() == FAIL) return -1; \
+      if (shim_half && done) return done; \
+    } \
+    return real call; \
+  }
+
+WRITES_ALL(pwritev, (int fd, const struct iovec *v, int n, off_t o), (fd, v, n, o))
+WRITES_ALL(pwritev64, (int fd, const struct iovec *v, int n, off64_t o), (fd, v, n, o))
+WRITES_ALL(pwritev2, (int fd, const struct iovec *v, int n, off_t o, int f), (fd, v, n, o, f))
+WRITES_ALL(pwritev64v2, (int fd, const struct iovec *v, int n, off64_t o, int f),
+           (fd, v, n, o, f))
+
 #define CHANGES(name, params, call, fd) \
   int name params { \
     REAL(name); \
@@ -70,6 +108,7 @@ CHANGES(ftruncate, (int fd, off_t n), (fd, n), fd)
 CHANGES(ftruncate64, (int fd, off64_t n), (fd, n), fd)
 CHANGES(fsync, (int fd), (fd), fd)
 CHANGES(fdatasync, (int fd), (fd), fd)
+CHANGES(mkdir, (const char *a, mode_t m), (a, m), -1)
 CHANGES(unlink, (const char *a), (a), -1)
 CHANGES(unlinkat, (int d, const char *a, int f), (d, a, f), -1)
 CHANGES(rename, (const char *a, const char *b), (a, b), -1)
