@@ -137,7 +137,7 @@ class _Maker:
             shape=found.shape,
             axes=found.axes,
             spread=found.spread,
-            growing=any(a.role is Role.GROWING for a in arrays),
+            growing=found.growing or any(a.role is Role.GROWING for a in arrays),
             modules=tuple(self._module(m, found) for m in modules),
             timestamps=times,
             visited=visited,

@@ -8,7 +8,7 @@ among the sorted ones.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -32,6 +32,8 @@ class Navigation:
         Positions.
     spread
         All axes lie on one dimension.
+    growing
+        The points lie in time, and nobody knew how many there would be.
     visits
         Flat point of each step in the order of visiting; None when not known.
     """
@@ -39,6 +41,7 @@ class Navigation:
     shape: tuple[int, ...] = ()
     axes: tuple[Axis, ...] = ()
     spread: bool = False
+    growing: bool = False
     visits: np.ndarray | None = None
 
 
@@ -130,9 +133,9 @@ def listed_navigation(
     distinct = [np.unique(axis.values) for axis in lists]
     grid = tuple(len(values) for values in distinct)
     same = len(set(lengths)) == 1
-    in_order = axes[0].role is Role.NAV_TIME or any(
-        a.text("scan_type").lower() == "tabular" for a in arrays
-    )
+    if axes[0].role is Role.NAV_TIME:
+        return replace(_points(lists, lengths[0]), growing=True)
+    in_order = any(a.text("scan_type").lower() == "tabular" for a in arrays)
     if same and shape[: len(grid)] == grid and not in_order:
         return _grid(lists, distinct, grid, _average(shape, arrays[0], len(grid)))
     if same and (not shape or shape[:1] == lengths[:1]):

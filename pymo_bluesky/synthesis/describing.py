@@ -16,7 +16,10 @@ import numpy as np
 from ..model import Array, Axis, Branch, Channel, Module
 from .configuration import Plain, configured, typed
 
-__all__ = ["Column", "Described", "describe"]
+__all__ = ["SECONDS", "Column", "Described", "describe"]
+
+SECONDS = ("s", "second", "seconds")
+"""Units of the time axes of continuous saves and data loggers."""
 
 _LAST_EPOCH = 1e8  # seconds: larger times count from 1970, smaller from the start
 
@@ -132,16 +135,13 @@ def describe(branch: Branch) -> Described:
         role = {"role": "setpoint"}
         columns.append(Column(key=key, owner=owner, axis=axis, role=role))
     left_out: list[str] = []
-    labels = Counter(array.label for _, _, array, _ in _arrays(branch))
+    names = _names(branch)
     named: dict[int, str] = {}
     for module, channel, array, role in _arrays(branch):
         if array.data.shape[: len(branch.shape)] != branch.shape:
             left_out.append(f"{module.title}/{channel.title}/{array.label}")
             continue
-        key = array.label if labels[array.label] == 1 else ""
-        if not key or key in used:
-            key = f"{module.title}_{array.label}"
-        key = _unused(key, used)
+        key = _unused(names[module.title, channel.title, array.label], used)
         used[key] = named[id(array)] = key
         found = {**role, "channel": channel.title, "label": array.label}
         if "of" in found:
@@ -155,13 +155,37 @@ def describe(branch: Branch) -> Described:
     )
 
 
+def _names(branch: Branch) -> dict[tuple[str, str, str], str]:
+    """A name for each array: as short as tells it from the others."""
+    found = [(m.title, c.title, a.label) for m, c, a, _ in _arrays(branch)]
+    forms = (
+        {place: place[2] for place in found},
+        {place: f"{place[0]}_{place[2]}" for place in found},
+        {place: f"{place[0]}_{place[1]}" for place in found},
+        {place: "_".join(place) for place in found},
+    )
+    counts = [Counter(form[place] for place in found) for form in forms]
+    axes = {axis.label for axis in branch.axes}
+    return {
+        place: next(
+            (
+                form[place]
+                for form, count in zip(forms, counts, strict=True)
+                if count[form[place]] == 1 and form[place] not in axes
+            ),
+            forms[-1][place],
+        )
+        for place in found
+    }
+
+
 def _clock(branch: Branch) -> Axis | None:
     """The axis of a continuous save or a data logger that counts from 1970."""
     if not branch.growing or len(branch.axes) != 1:
         return None
     axis = branch.axes[0]
     values = np.asarray(axis.values)
-    counted = axis.units in ("s", "second", "seconds") and values.dtype.kind in "fiu"
+    counted = axis.units in SECONDS and values.dtype.kind in "fiu"
     return axis if counted and bool(np.all(values > _LAST_EPOCH)) else None
 
 

@@ -14,14 +14,14 @@ import json
 import math
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
 
 from ..errors import FormatError
 from ..layouts.dates import read_date
-from ..model import Array, Scan
+from ..model import Array, Branch, Scan
 from .stream import Document, Stream
 
 __all__ = ["Origin", "synthesise"]
@@ -74,9 +74,7 @@ def synthesise(
         the order of visiting (points that were not visited give none), a stop.
     """
     sub_type = str(scan.attributes.get("scan_sub_type") or "")
-    branches = (scan.trunk, *scan.branches)
-    streams = [Stream.of(branch, sub_type) for branch in branches if branch.modules]
-    streams = [stream for stream in streams if stream.described.columns]
+    streams = [Stream.of(branch, sub_type) for branch in _measured(scan)]
     uid = uuid.uuid5(_NAMESPACE, _fingerprint(scan))
     start = _start(scan, origin, streams, str(uid))
     yield "start", start
@@ -90,6 +88,19 @@ def synthesise(
             yield name, doc
         counts[stream.name] = len(stream.order)
     yield "stop", _stop(scan, streams, uid, last, counts)
+
+
+def _measured(scan: Scan) -> list[Branch]:
+    """Branches that hold data; modules without go with the first one."""
+    branches = [b for b in (scan.trunk, *scan.branches) if _holds_data(b)]
+    if branches and branches[0] is not scan.trunk:  # a data logger
+        modules = (*branches[0].modules, *scan.trunk.modules)
+        branches[0] = replace(branches[0], modules=modules)
+    return branches or [scan.trunk]
+
+
+def _holds_data(branch: Branch) -> bool:
+    return any(module.channels for module in branch.modules)
 
 
 def _descriptor(
@@ -113,12 +124,18 @@ def _start(
     time, guessed = _began(scan, about)
     start: dict[str, Any] = {"uid": uid, "time": time}
     start["scan_id"] = origin.number
-    start["plan_name"] = str(about.get("plan_name") or _plan(scan))
+    start["plan_type"] = "generator"  # what every RunEngine says; LiveTable needs it
+    start["plan_name"] = str(about.get("plan_name") or _plan(scan, streams[0]))
     for key in ("author", "sample", "experiment_type", "description"):
         if isinstance(about.get(key), str) and about[key]:
             start[key] = about[key]
-    for stream in streams[:1]:
-        start.update(stream.navigation())
+    start["detectors"] = [
+        module.title
+        for stream in streams
+        for module in stream.branch.modules
+        if module.kind == "detector" and module.channels
+    ]
+    start.update(streams[0].navigation())
     for stream in streams:
         guessed += stream.guessed
     left_out = [label for stream in streams for label in stream.described.left_out]
@@ -128,10 +145,10 @@ def _start(
         "scan_name": scan.name,
         "scan_type": str(about.get("scan_type") or ""),
         "scan_sub_type": str(about.get("scan_sub_type") or ""),
-        "attributes": _plain(scan.attributes),
+        "attributes": _plain(_own(scan)),
         "settings": scan.settings.decode("utf-8", "replace"),
         "guessed": guessed,
-        **(streams[0].declared() if streams else {}),
+        **streams[0].declared(),
         **({"left_out": left_out} if left_out else {}),
         "thumbnails": [
             {"path": path, "png": base64.b64encode(data).decode()}
@@ -141,10 +158,20 @@ def _start(
     return start
 
 
-def _plan(scan: Scan) -> str:
+def _plan(scan: Scan, stream: Stream) -> str:
+    """What the run did, in PyMoDAQ's words."""
     if scan.attributes.get("scan_type"):
         return str(scan.attributes["scan_type"])
-    return "continuous" if scan.trunk.growing else "snapshot"
+    if stream.timed:
+        return "continuous"
+    return "scan" if scan.trunk.axes else "snapshot"
+
+
+def _own(scan: Scan) -> dict[str, Any]:
+    """Attributes of the scan itself, not those that repeat a module's settings."""
+    titles = {m.title for b in (scan.trunk, *scan.branches) for m in b.modules}
+    repeated = {f"{title}_settings" for title in titles}
+    return {k: v for k, v in scan.attributes.items() if k not in repeated}
 
 
 def _began(scan: Scan, about: Mapping[str, Any]) -> tuple[float, list[str]]:
@@ -157,10 +184,13 @@ def _began(scan: Scan, about: Mapping[str, Any]) -> tuple[float, list[str]]:
         elapsed = np.nan if times is None else np.asarray(times.data[()], float)
         known = not np.all(np.isnan(elapsed))
         return first - (float(np.nanmin(elapsed)) if known else 0.0), []
-    if date is not None:
-        when = date.replace(tzinfo=date.tzinfo or datetime.UTC)
-        return when.timestamp(), ["time: the file names no time zone; taken as UTC"]
-    return 0.0, ["time: the file holds none; taken as 1970"]
+    guessed = ["time: the file names no time zone; taken as UTC"]
+    if date is None:
+        date = read_date(f"{about.get('date')} {about.get('time')}")
+        guessed.append("time: that of the file")
+    if date is None:
+        return 0.0, ["time: the file holds none; taken as 1970"]
+    return date.replace(tzinfo=date.tzinfo or datetime.UTC).timestamp(), guessed
 
 
 def _stop(
@@ -170,14 +200,15 @@ def _stop(
     time: float,
     counts: Mapping[str, int],
 ) -> dict[str, Any]:
-    expected = math.prod(scan.trunk.shape)
-    visited = len(streams[0].order) if streams else 0
-    whole = visited >= expected and bool(streams)
+    expected = math.prod(streams[0].branch.shape)
+    visited = counts[streams[0].name]
+    whole = visited >= expected
+    status = "success" if whole else ("abort" if visited else "fail")
     return {
         "uid": str(uuid.uuid5(run, "stop")),
         "run_start": str(run),
         "time": time,
-        "exit_status": "success" if whole else "abort",
+        "exit_status": status,
         "reason": "" if whole else f"{visited} of {expected} points were visited",
         "num_events": dict(counts),
     }

@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from ..model import Array, Branch
-from .describing import Column, Described, describe
+from .describing import SECONDS, Column, Described, describe
 from .visiting import snake, visited
 
 __all__ = ["Document", "Stream"]
@@ -40,6 +40,8 @@ class Stream:
         described = describe(branch)
         arrays = [c.array for c in described.columns if c.array is not None]
         order, guessed = visited(branch, arrays, sub_type)
+        if not arrays:
+            order = order[:0]
         return cls(
             name=branch.title,
             branch=branch,
@@ -55,12 +57,11 @@ class Stream:
         dimensions = self.described.dimensions
         axes = [c for c in self.described.columns if c.axis is not None]
         found: dict[str, Any] = {
-            "detectors": [m.title for m in self.branch.modules if m.kind != "actuator"],
-            "motors": list(dict.fromkeys(c.owner for c in axes)),
+            "motors": [] if self.timed else list(dict.fromkeys(c.owner for c in axes)),
             "num_points": math.prod(self.branch.shape),
             "hints": {"dimensions": [[keys, self.name] for keys in dimensions]},
         }
-        if not axes or self.described.clock is not None:
+        if not axes or self.timed:
             return found
         found["shape"] = list(self.branch.shape)
         values = [self._planned(c) for c in axes]
@@ -76,6 +77,12 @@ class Stream:
             found["plan_pattern_module"] = "bluesky.plan_patterns"
             found["plan_pattern_args"] = {"args": args}
         return found
+
+    @property
+    def timed(self) -> bool:
+        """Whether nothing moved but time."""
+        axes = self.branch.axes
+        return self.branch.growing and len(axes) == 1 and axes[0].units in SECONDS
 
     def _planned(self, column: Column) -> np.ndarray:
         """Positions of an axis; of one line, in the order of visiting."""
