@@ -35,8 +35,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "faults")]
 import append_lab as lab  # noqa: E402
 
 from pymo_bluesky.append import _commit, appending, roll_back  # noqa: E402
-from pymo_bluesky.errors import AppendError  # noqa: E402
 from pymo_bluesky.append.overlay import Overlay  # noqa: E402
+from pymo_bluesky.errors import AppendError  # noqa: E402
 
 LIBVER = ("v110", "v110")
 MB = 1 << 20

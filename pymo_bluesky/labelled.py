@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ __all__ = ["labelled"]
 _WIDEST = 1024
 
 
-def labelled(branch: Branch, columns: Mapping[str, np.ndarray] | None = None) -> Any:
+def labelled(branch: Branch, beside: Sequence[Array] = ()) -> Any:
     """A stream as an `xarray.Dataset`.
 
     A grid has the dimensions of the plan, named by its motors, with the planned
@@ -31,9 +31,8 @@ def labelled(branch: Branch, columns: Mapping[str, np.ndarray] | None = None) ->
     ----------
     branch
         The stream.
-    columns
-        What its modules do not hold, or not all of it, by data key; shape
-        (points, ...).
+    beside
+        What its modules do not hold, or not all of it; of shape (points, ...).
 
     Returns
     -------
@@ -60,14 +59,16 @@ def labelled(branch: Branch, columns: Mapping[str, np.ndarray] | None = None) ->
     except ModuleNotFoundError as error:
         raise MissingExtraError.of("xarray", "xarray") from error
     points = _Points.of(branch)
-    columns = columns or {}
-    table = _Table(points, dict(points.coordinates(branch)), frozenset(columns))
+    table = _Table(
+        points, dict(points.coordinates(branch)), frozenset(a.label for a in beside)
+    )
     for module in branch.modules:
         for channel in module.channels:
             table.add_channel(module, channel)
-    for key, values in columns.items():
-        shaped = _tidied(values).reshape(*branch.shape, *values.shape[1:])
-        table.add(key, Array(label=key, data=shaped), ())
+    for array in beside:
+        values = _tidied(np.asarray(array.data[()]))
+        shaped = values.reshape(*branch.shape, *values.shape[1:])
+        table.add(array.label, replace(array, data=shaped), ())
     return xarray.Dataset(table.variables, table.coordinates)
 
 
@@ -190,6 +191,8 @@ class _Table:
 
 def _tidied(values: np.ndarray) -> np.ndarray:
     """Objects that are all short texts, or all numbers, as an array of these."""
+    if not values.dtype.hasobject:
+        return values
     for kinds in (str, bool | np.bool_, int | float | np.number):
         if values.size and all(isinstance(value, kinds) for value in values.flat):
             tidy = np.array(values.tolist())

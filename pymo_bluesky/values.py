@@ -85,7 +85,7 @@ def _objects_together(parts: Any) -> np.ndarray:
     if math.prod(shape) != len(items):
         raise ValueError(f"{len(items)} items do not fill the shape {shape}")
     dtype: Any = np.dtypes.StringDType() if kind == "T" else object
-    a = np.empty(math.prod(shape), dtype=dtype)
+    a: Any = np.empty(math.prod(shape), dtype=dtype)
     for i, item in enumerate(items):
         a[i] = item
     return a.reshape(shape)
@@ -98,7 +98,7 @@ def _scalar_apart(x: np.generic) -> Any:
 def _scalar_together(parts: Any) -> Any:
     descr, data = parts
     flat = np.frombuffer(data, dtype=dtype_of(descr)).copy()
-    return cast(Any, flat[0])
+    return flat[0]
 
 
 def _masked_apart(a: np.ma.MaskedArray[Any, Any]) -> Any:
@@ -334,8 +334,8 @@ def pack(value: object, blobs: list[memoryview] | None = None) -> bytes:
         return simple if type(simple) is not type(x) else _ext("text of", x, blobs)
 
     return msgpack.packb(
-            value, default=default, strict_types=True, unicode_errors="surrogatepass"
-        )
+        value, default=default, strict_types=True, unicode_errors="surrogatepass"
+    )
 
 
 def _ext(tag: str, x: Any, blobs: list[memoryview] | None) -> msgpack.ExtType:

@@ -208,6 +208,13 @@ class TestForeignFiles:
             del file["RawData/Scan000/Documents"]
         assert "/RawData/Scan000: it holds no run of bluesky" in self.problem(catalog)
 
+    def test_documents_that_are_none(self, catalog):
+        path = put("p05", catalog.directory)
+        with h5py.File(path, "r+") as file:
+            loose = file["RawData/Scan000/Documents/Loose"]
+            loose[:8] = np.frombuffer(b"[1,2,3]\n", np.uint8)
+        assert "/RawData/Scan000" in self.problem(catalog)
+
     def test_hidden_files_and_folders_are_somebodys_work(self, catalog):
         (catalog.directory / ".draft.h5").write_text("half a dataset")
         (catalog.directory / ".work").mkdir()
@@ -360,6 +367,50 @@ def lab(tmp_path_factory):
         detectors = [devices.photodiode, devices.spectrometer, devices.camera]
         engine(grid_scan(detectors, devices.y, 1, -1, 3, devices.x, -2, 2, 4))
     return open_catalog(folder)[-1].primary.read()
+
+
+class TestExternalData:
+    """Images that a detector wrote into files of its own."""
+
+    def test_other_files_are_opened_only_when_that_is_asked_for(self, tmp_path):
+        put("p26", tmp_path)
+        stream = open_catalog(tmp_path)[-1].primary
+        assert set(stream.read().data_vars) == {"stage-x_readback"}
+        data = stream.read(fill=True)
+        assert data["bdet"].dims[0] == "stage-x"
+        (mean,) = {float(image.sum()) for image in data["bdet"][:1]}
+        assert mean == float(data["bdet-sum"][0])
+
+    def test_a_stream_without_events_has_its_frames(self, tmp_path):
+        put("p27", tmp_path)
+        data = open_catalog(tmp_path)[-1].main_stream.read(fill=True)
+        assert data["bdet"].shape[0] == data["bdet-sum"].size == 12
+        assert float(data["bdet"].sum()) > 0
+
+    def test_a_datum_becomes_its_image(self, tmp_path):
+        put("p25", tmp_path)
+        run = open_catalog(tmp_path)[-1]
+        ids = run.primary.read().img.values.tolist()
+        assert ids == [event["data"]["img"] for event in events_of("p25")]
+        filled = events_in(run.documents(fill=True), "primary")
+        images = run.primary.read(fill=True).img
+        assert images.dims[0] == "motor"
+        for image, event in zip(images, filled, strict=True):
+            assert np.array_equal(image, event["data"]["img"])
+
+    def test_images_that_are_gone_are_left_out_and_told(self, tmp_path, caplog):
+        path = put("p26", tmp_path)
+        with h5py.File(path, "r+") as file:
+            group = file["RawData/Scan000/Detector000/Data2D/CH00"]
+            lost = h5py.VirtualLayout((3, 2, 2), "u1")
+            lost[:] = h5py.VirtualSource("gone.h5", "data", (3, 2, 2))
+            kept = dict(group["Data00"].attrs)
+            del group["Data00"]
+            group.create_virtual_dataset("Data00", lost).attrs.update(kept)
+        data = open_catalog(tmp_path)[-1].primary.read(fill=True)
+        assert "bdet" not in data
+        assert "bdet-sum" in data
+        assert "gone.h5" in caplog.text
 
 
 class TestTheLab:

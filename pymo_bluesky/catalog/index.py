@@ -11,15 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import FormatError, Problem, PymoError
+from ..errors import FormatError, Problem, PymoError, printable
 from ..folders import datasets_below
 from ..reader import identify, scan_nodes
 from ..replaying import loose_documents
-from ..store.nodes import Node, Tree, open_tree
+from ..store.nodes import Node, open_tree
 
-__all__ = ["Entry", "Index", "scans_of"]
+__all__ = ["Entry", "Index"]
 
 _RETRY_SECONDS = 10.0
+# What reading documents out of a damaged store can raise.
+_DAMAGE = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 class Stamp(NamedTuple):
@@ -31,10 +33,10 @@ class Stamp(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A run in a file."""
+    """A run in a file: the path of its scan in it, its uid and start document."""
 
     path: Path
-    scan: str
+    node: str
     uid: str
     start: Mapping[str, Any]
 
@@ -47,7 +49,7 @@ class Entry:
     @property
     def age(self) -> tuple[float, str, str]:
         """To sort by, the oldest first."""
-        return (self.started, str(self.path), self.scan)
+        return (self.started, str(self.path), self.node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +99,11 @@ def _look_into(path: Path, stamp: Stamp) -> File:
     problems: list[Problem] = []
     try:
         with open_tree(path) as tree:
-            for node in scans_of(tree, path):
+            for _, node in scan_nodes(tree, identify(tree, path)):
                 try:
                     entries.append(_entry(path, node))
-                except PymoError as error:
-                    where = f"{path}{node.path}"
+                except (PymoError, *_DAMAGE) as error:
+                    where = f"{path}{printable(node.path)}"
                     problems.append(Problem(where, "warning", "no-run", str(error)))
     except PymoError as error:
         problems.append(Problem(str(path), "warning", "no-dataset", str(error)))
@@ -109,13 +111,8 @@ def _look_into(path: Path, stamp: Stamp) -> File:
     return File(stamp, tuple(entries), tuple(problems))
 
 
-def scans_of(tree: Tree, path: Path) -> list[Node]:
-    """The scans of an open dataset, none of them looked into."""
-    return [node for _, node in scan_nodes(tree, identify(tree, path))]
-
-
 def _entry(path: Path, scan: Node) -> Entry:
     name, start = next(loose_documents(scan), ("", {}))
     if name != "start":
         raise FormatError("it holds no run of bluesky")
-    return Entry(path, scan.name, str(start["uid"]), start)
+    return Entry(path, scan.path, str(start["uid"]), start)

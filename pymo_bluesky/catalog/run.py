@@ -1,24 +1,20 @@
-"""A run of a catalog and its streams, read when asked; knows no folders."""
+"""A run of a catalog, read when asked; knows no folders and no values."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import NotFoundError
-from ..labelled import labelled
-from ..reader import open_dataset, replay
-from ..replaying import loose_documents, stored_index, values_beside_tree
+from ..reader import replay
+from ..replaying import loose_documents, stored_index
 from ..store.nodes import Node, open_tree
-from .index import Entry, scans_of
+from .index import Entry
+from .stream import Stream
 
-if TYPE_CHECKING:
-    import xarray
-
-__all__ = ["Run", "Stream"]
+__all__ = ["Run"]
 
 
 class Run:
@@ -44,7 +40,8 @@ class Run:
 
     def __init__(self, entry: Entry) -> None:
         self._entry = entry
-        self.path, self.scan, self.uid = entry.path, entry.scan, entry.uid
+        self.path, self.uid = entry.path, entry.uid
+        self.scan = entry.node.rpartition("/")[2]
         self.started = entry.started
 
     @property
@@ -63,9 +60,11 @@ class Run:
             index = stored_index(scan)
         return [about["name"] for about in index["streams"]] if index else []
 
-    def documents(self, *, pages: bool = False) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Its documents, as `replay` gives them."""
-        return replay(self.path, scan=self.scan, pages=pages)
+    def documents(
+        self, *, pages: bool = False, fill: bool = False
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Its documents, as `replay` gives them with these options."""
+        return replay(self.path, scan=self.scan, pages=pages, fill=fill)
 
     def __getitem__(self, name: str) -> Stream:
         names = self.streams
@@ -104,15 +103,14 @@ class Run:
             When the file holds this run no more.
         """
         with open_tree(self.path) as tree:
-            for node in scans_of(tree, self.path):
-                if node.name == self.scan:
-                    index = stored_index(node)
-                    if index is not None and index["run"] == self.uid:
-                        yield node
-                        return
-        raise NotFoundError(
-            f"{self.path} holds the run {self.uid} no more; ask the catalog again"
-        )
+            scan = tree.root.get(self._entry.node)
+            index = None if scan is None else stored_index(scan)
+            if scan is None or index is None or index["run"] != self.uid:
+                raise NotFoundError(
+                    f"{self.path} holds the run {self.uid} no more; ask the catalog "
+                    "again"
+                )
+            yield scan
 
 
 def _date(time: float) -> str:
@@ -121,59 +119,3 @@ def _date(time: float) -> str:
         return datetime.fromtimestamp(time).isoformat(" ", "minutes")
     except (ValueError, OverflowError, OSError):
         return "of unknown date"
-
-
-class Stream:
-    """One stream of a run.
-
-    Attributes
-    ----------
-    run, name
-        The run, and the stream's name.
-    """
-
-    def __init__(self, run: Run, name: str) -> None:
-        self.run = run
-        self.name = name
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """Its ``"descriptors"``."""
-        with self.run.opened() as scan:
-            descriptors = [
-                doc
-                for name, doc in loose_documents(scan)
-                if name == "descriptor" and doc.get("name") == self.name
-            ]
-        return {"descriptors": descriptors}
-
-    def read(self) -> xarray.Dataset:
-        """All its values as an `xarray.Dataset`.
-
-        Returns
-        -------
-        xarray.Dataset
-            One variable for each data key. A grid has the dimensions of the plan, named
-            by its motors, with the planned positions as coordinates; what the motor
-            ``x`` read back is the variable ``x_readback``. Anything else has the
-            dimension ``time``. Units are in the attributes. Points that were not
-            measured hold NaN (0 where numbers are whole): see the coordinate
-            ``visited``.
-
-        Raises
-        ------
-        MissingExtraError
-            When xarray is not installed.
-        """
-        with self.run.opened() as scan:
-            beside = values_beside_tree(scan, self.name)
-            parts = open_dataset(self.run.path).scans[self.run.scan].assembled.scan
-            named = [part for part in parts.branches if part.title == self.name]
-            branch = replace(
-                (named or [parts.trunk])[0],
-                started=self.run.started,  # not every layout has a place for it
-            )
-            return labelled(branch, beside)
-
-    def __repr__(self) -> str:
-        return f"<Stream {self.name!r} of the run {self.run.uid[:8]}>"

@@ -116,7 +116,7 @@ class ColumnSurvey:
             self.counts[KEPT] = self.counts.get(KEPT, 0) + kept
 
     def _follow(self, values: Sequence[Any] | np.ndarray, n: int) -> None:
-        """Whether the column is still first, first + 1, first + 2…"""
+        """Whether the column still counts up by one."""
         if not self.consecutive or not n:
             return
         if self.first is None and type(values[0]) is int:

@@ -74,7 +74,7 @@ PLAIN = {float: FLOAT, int: INT, bool: BOOL}
 
 
 def is_storable(dtype: np.dtype[Any]) -> bool:
-    """Whether PyMoDAQ's arrays can hold it; times go as integers (PyTables lacks M8)."""
+    """Whether PyMoDAQ's arrays can hold it; times as integers (PyTables has none)."""
     return dtype.kind in "biufcmM" and dtype.itemsize <= (
         16 if dtype.kind == "c" else 8
     )
@@ -103,6 +103,7 @@ def signature_of(value: Any) -> Signature:
 
 
 def odd_signature(value: Any) -> Signature:
+    """Of what no array holds: ``value`` when its text is short, else ``kept``."""
     if type(value) is np.ndarray and cast(Any, value).nbytes > _MAX_VALUE_TEXT:
         return KEPT
     if isinstance(value, str) and len(value) > _MAX_VALUE_TEXT:
@@ -144,11 +145,13 @@ def fill_of(dtype: np.dtype[Any]) -> Any:
 
 
 def stored_dtype(signature: Signature) -> np.dtype[Any]:
+    """The dtype that its values have in an array."""
     dtype = np.dtype(signature.dtype)
     return np.dtype(dtype.byteorder + "i8") if dtype.kind in "mM" else dtype
 
 
 def group_of(signature: Signature) -> str | None:
+    """Which signatures one array can hold together; None: no array holds it."""
     if signature.container == "uuid":
         return "uuid"
     if signature.container in ("py", "np", "nd", "list"):
@@ -185,6 +188,7 @@ def base_shape(counts: Mapping[Signature, int]) -> tuple[int, ...]:
 
 
 def fits(shape: tuple[int, ...], base: tuple[int, ...]) -> bool:
+    """Whether an array of a shape has its place in one of another shape."""
     return len(shape) == len(base) and all(
         n <= m for n, m in zip(shape, base, strict=True)
     )

@@ -11,7 +11,7 @@ import ast
 import json
 import math
 import re
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def encode(name: str, value: Any) -> Any:
     """
     if name in RAW_NAMES:
         return _wrap(value) if name == "TITLE" and misread(value) else value
-    plain = value.item() if isinstance(value, np.generic) else value
+    plain: Any = cast(Any, value).item() if isinstance(value, np.generic) else value
     if isinstance(plain, float) and not math.isfinite(plain):
         plain = str(plain)
     if type(plain) not in _EVALUATED:
@@ -92,7 +92,7 @@ def decode(stored: Any) -> Any:
     if isinstance(stored, np.str_):
         stored = str(stored)
     if isinstance(stored, np.generic):
-        return stored.item()
+        return cast(Any, stored).item()
     if not isinstance(stored, str) or not stored.startswith('{"module"'):
         return stored
     if len(stored) > _MAX_TEXT:

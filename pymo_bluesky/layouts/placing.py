@@ -6,7 +6,7 @@ Walks the model once; every name and attribute comes from the layout's table.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -164,7 +164,7 @@ def _navigation(layout: Layout, branch: Branch, parent: str) -> Placed:
 
 
 def _listed(branch: Branch, axis: Axis, values: np.ndarray) -> np.ndarray:
-    """Position of every point along an axis: in the order of visiting, then the rest."""
+    """Position of every point along an axis: as visited, then the rest."""
     size = int(np.prod(branch.shape))
     visits = branch.visits if branch.visits is not None else np.arange(size)
     visits = visits[visits < size]
@@ -372,7 +372,7 @@ _SOURCE = {
 
 def _made_empty(node: Node, array: Array) -> MakeArray:
     values: Any = array.data
-    given = cast(np.ndarray, values) if type(values) is np.ndarray else None
+    given = values if type(values) is np.ndarray else None
     return MakeArray(
         path=node.path,
         shape=tuple(values.shape),

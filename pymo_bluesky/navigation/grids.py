@@ -49,6 +49,10 @@ def navigate_grid(
     snaking: Sequence[bool] | None,
     indexes: Sequence[Any] | None,
 ) -> Navigation | None:
+    """Place the rows of a grid; None when the setpoints form no such grid.
+
+    Parameters are those of `navigate`, of which this is the part for grids.
+    """
     points = np.asarray(seq_nums, np.int64) - 1
     inside = (points >= 0) & (points < math.prod(shape))
     for places in _candidates(

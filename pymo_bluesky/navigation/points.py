@@ -1,4 +1,4 @@
-"""Positions, points and the navigation of a stream, as data; knows no start document."""
+"""Positions, points and the navigation of a stream, as data; knows no documents."""
 
 from __future__ import annotations
 

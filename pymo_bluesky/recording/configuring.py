@@ -55,6 +55,17 @@ def settings_of(
     configuration: Mapping[str, Any],
     dialect: Dialect,
 ) -> bytes:
+    """The settings of a module, as XML, with its ROIs.
+
+    Parameters
+    ----------
+    kind, device
+        Of the module, and its name.
+    configuration
+        Of the device in a descriptor: data, data keys.
+    dialect
+        Of the settings.
+    """
     data_keys = as_mapping(configuration.get("data_keys"))
     entries: list[SettingEntry] = []
     rois: dict[tuple[str, str], dict[str, Any]] = {}

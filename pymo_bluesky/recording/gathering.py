@@ -172,7 +172,9 @@ def _channels(
     plans: Mapping[str, ColumnPlan],
     shape: tuple[int, ...],
 ) -> tuple[Channel, ...]:
-    configuration = as_mapping(item.configurations[-1][1] if item.configurations else {})
+    configuration = as_mapping(
+        item.configurations[-1][1] if item.configurations else {}
+    )
     groups: dict[Any, list[str]] = {}
     axes: dict[str, tuple[Axis, ...]] = {}
     for key, about in item.keys.items():
@@ -256,7 +258,7 @@ def _signal_axes(
     configuration: Mapping[str, Any],
 ) -> tuple[Axis, ...]:
     declared = _declared_axes(key, signal, configuration)
-    left = {d for d in range(len(signal))} - declared.keys()
+    left = set(range(len(signal))) - declared.keys()
     inferred = _inferred_axes(signal, left, configuration) if not declared else {}
     names = as_list(about.get("dims"))
     found: list[Axis] = []

@@ -48,7 +48,8 @@ def scan_types(start: Mapping[str, Any]) -> tuple[str, str]:
 
     Examples
     --------
-    >>> scan_types({"plan_name": "grid_scan", "shape": (3, 4), "snaking": (False, True)})
+    >>> start = {"plan_name": "grid_scan", "shape": (3, 4), "snaking": (False, True)}
+    >>> scan_types(start)
     ('Scan2D', 'LinearBackForce')
     """
     declared = as_mapping(start.get("pymodaq"))

@@ -10,4 +10,10 @@ from .stored import (
     values_beside_tree,
 )
 
-__all__ = ["ScanNode", "loose_documents", "replay_stored", "stored_index", "values_beside_tree"]
+__all__ = [
+    "ScanNode",
+    "loose_documents",
+    "replay_stored",
+    "stored_index",
+    "values_beside_tree",
+]

@@ -68,12 +68,12 @@ def _between(one: Any, other: Any, path: str) -> Iterator[tuple[str, str]]:
         yield from _between_mappings(
             cast(Mapping[Any, Any], one), cast(Mapping[Any, Any], other), path
         )
-    elif type(one) is type(other) and isinstance(one, list | tuple):
+    elif type(cast(Any, one)) is type(other) and isinstance(one, list | tuple):
         yield from _between_sequences(
             cast(list[Any], one), cast(list[Any], other), path
         )
     # The text of a value tells its type, and a float's or an array's every bit.
-    elif to_json(one) != to_json(other):
+    elif to_json(cast(Any, one)) != to_json(cast(Any, other)):
         yield path, f"expected {_shown(one)}, found {_shown(other)}"
 
 

@@ -45,7 +45,9 @@ def to_line(name: str, doc: Mapping[str, Any], *, exact: bool = False) -> str:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()  # a scalar becomes Python's; masked values None
+        value = cast(
+            Any, value
+        ).tolist()  # a scalar becomes Python's; masked values None
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):

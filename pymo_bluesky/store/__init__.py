@@ -1,7 +1,8 @@
-"""HDF5: operations into a file, nodes out of one. Nothing else knows h5py."""
+"""HDF5: operations into a file, nodes out of one. No dataset is opened elsewhere."""
 
 from __future__ import annotations
 
-from .writing import append_to, create, open_tree
+from .nodes import Node, Tree, open_tree
+from .writing import append_to, create
 
-__all__ = ["append_to", "create", "open_tree"]
+__all__ = ["Node", "Tree", "append_to", "create", "open_tree"]
