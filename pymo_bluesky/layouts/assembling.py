@@ -6,6 +6,7 @@ point of an axis, or one for each point of the scan), and how signal axes are nu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -23,6 +24,9 @@ Lazy = Callable[[FileNode], ArrayLike]
 
 _MODULES = (Role.ACTUATOR, Role.DETECTOR)
 _NAVIGATION = (Role.NAV_GROUP, Role.NAV_TIME)
+# Before 2.0.1 only the name tells what was computed from a ROI.
+_ROI_NAME = re.compile(r"_ROI_\d+$")
+_SETTINGS_OF = re.compile(r'title="([^"]+) settings"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +75,11 @@ def assemble(layout: Layout, seen: Seen, lazy: Lazy, watch: Watch) -> Assembled:
     ]
     fields = {k: v for k, v in seen.fields.items() if k not in ("settings", "title")}
     scan = Scan(
-        name=seen.node.name,
+        name=seen.name,
         attributes={**seen.others, **fields},
-        settings=xml_bytes(seen.fields.get("settings")),
+        settings=xml_bytes(
+            seen.fields.get("scan_settings") or seen.fields.get("settings")
+        ),
         trunk=trunk,
         branches=(*own, *streams),
     )
@@ -107,6 +113,8 @@ class _Maker:
         A single such module (a viewer's continuous save) is the trunk itself.
         """
         modules = seen.below(*_MODULES)
+        if seen.below(Role.DIMENSION):  # a viewer of 1.4: the file is the module
+            modules = (*modules, seen)
         own = [module for module in modules if _own_navigation(module)]
         measured = [module for module in modules if module.below(Role.DIMENSION)]
         if len(own) == 1 and measured == own and not seen.below(*_NAVIGATION):
@@ -128,7 +136,8 @@ class _Maker:
     ) -> Branch:
         """One stream: modules that share a navigation."""
         arrays = [a for module in modules for a in _data(module)]
-        found = self._navigation(seen, navigation, arrays)
+        titles = [_title(m) for m in modules if m.role is Role.ACTUATOR]
+        found = self._navigation(seen, navigation, arrays, titles)
         times = self._single(seen, Role.TIMESTAMPS) if not navigation else None
         visited = self._single(seen, Role.VISITED) if not navigation else None
         stamps = [a.fields.get("timestamp") for a in arrays]
@@ -146,12 +155,16 @@ class _Maker:
         )
 
     def _navigation(
-        self, seen: Seen, navigation: tuple[Seen, ...], arrays: Sequence[Seen]
+        self,
+        seen: Seen,
+        navigation: tuple[Seen, ...],
+        arrays: Sequence[Seen],
+        titles: Sequence[str],
     ) -> Navigation:
         if self.layout.axes_listed:
             times = navigation or seen.below(Role.NAV_TIME)
             axes = seen.below(Role.NAV_AXIS, Role.NAV_LISTED) or times
-            return listed_navigation(axes, arrays, self.watch)
+            return listed_navigation(axes, arrays, self.watch, titles)
         groups = navigation or seen.below(Role.NAV_GROUP)
         axes = [axis for group in groups for axis in group.below(Role.NAV_AXIS)]
         return plain_navigation(axes, arrays, self.watch)
@@ -178,20 +191,21 @@ class _Maker:
         return Module(
             kind=kind,
             title=_title(seen),
-            name=seen.node.name,
+            name=seen.name,
             settings=xml_bytes(seen.fields.get("settings")),
             channels=tuple(
                 self._channel(channel, group.node.name, navigation)
                 for group in seen.below(Role.DIMENSION)
-                for channel in group.below(Role.CHANNEL)
-                if channel.below(Role.DATA, Role.GROWING)
+                for channel in group.below(Role.CHANNEL, Role.DATA)
+                if _channel_data(channel)
             ),
             history=history,
         )
 
     def _channel(self, seen: Seen, dimension: str, navigation: Navigation) -> Channel:
-        data = seen.below(Role.DATA, Role.GROWING)
-        title = seen.text("title") or data[0].text("title") or seen.node.name
+        data = _channel_data(seen)
+        title = seen.text("name") or seen.text("title") or data[0].text("title")
+        title = title or seen.name
         arrays = tuple(self._array(a, title, dimension, navigation) for a in data)
         signals = len(arrays[0].data.shape) - len(navigation.shape)
         return Channel(
@@ -270,7 +284,15 @@ class _Maker:
 
 
 def _title(seen: Seen) -> str:
-    return seen.text("name") or seen.text("title") or seen.node.name
+    if seen.role is Role.ROOT:
+        titled = _SETTINGS_OF.search(seen.text("settings"))
+        return titled[1] if titled else "Detector"
+    return seen.text("name") or seen.text("title") or seen.name
+
+
+def _channel_data(seen: Seen) -> tuple[Seen, ...]:
+    """Arrays of a channel; a number of 1.4 is channel and array in one."""
+    return (seen,) if seen.role is Role.DATA else seen.below(Role.DATA, Role.GROWING)
 
 
 def _data(seen: Seen) -> list[Seen]:
@@ -285,7 +307,10 @@ def _own_navigation(module: Seen) -> tuple[Seen, ...]:
 
 
 def _source(seen: Seen) -> Literal["raw", "calculated"]:
-    return "calculated" if seen.text("source") in ("calculated", "roi") else "raw"
+    told = seen.text("source")
+    if told:
+        return "calculated" if told in ("calculated", "roi") else "raw"
+    return "calculated" if _ROI_NAME.search(seen.text("label")) else "raw"
 
 
 def _visits(

@@ -15,7 +15,9 @@ from typing import Any, cast
 
 import numpy as np
 
-__all__ = ["RAW_NAMES", "decode", "encode", "misread"]
+from .pickled import plain_value
+
+__all__ = ["RAW_NAMES", "decode", "decode_plain", "encode", "misread"]
 
 RAW_NAMES = frozenset(
     {"CLASS", "TITLE", "VERSION", "EXTDIM", "PYTABLES_FORMAT_VERSION", "swmr_active"}
@@ -98,6 +100,25 @@ def decode(stored: Any) -> Any:
     if len(stored) > _MAX_TEXT:
         return stored
     return _unwrapped(stored)
+
+
+def decode_plain(stored: Any) -> Any:
+    r"""The value of an attribute of before 2.0.1, when PyTables pickled the others.
+
+    Like PyTables, whatever ends like a pickle is taken for one; unlike PyTables it is
+    not unpickled: what is not a plain value stays the bytes it is.
+
+    Examples
+    --------
+    >>> decode_plain(b"(I4\nI3\ntp0\n."), decode_plain(b"Wavelength")
+    ((4, 3), 'Wavelength')
+    """
+    if isinstance(stored, bytes) and stored.endswith(b"."):
+        try:
+            return plain_value(bytes(stored))
+        except ValueError:
+            return decode(stored)
+    return decode(stored)
 
 
 def _unwrapped(text: str) -> Any:

@@ -110,7 +110,10 @@ def _order(seen: Seen) -> int:
 
 
 def listed_navigation(
-    axes: Sequence[Seen], arrays: Sequence[Seen], watch: Watch
+    axes: Sequence[Seen],
+    arrays: Sequence[Seen],
+    watch: Watch,
+    titles: Sequence[str] = (),
 ) -> Navigation:
     """Navigation whose axes hold a value for each point of the scan.
 
@@ -123,10 +126,17 @@ def listed_navigation(
         Recognised axes, and the data that they are for.
     watch
         Where problems are noted.
+    titles
+        Of the actuators: names for axes that have none (1.0 to 1.4).
     """
     if not axes:
         return Navigation()
     lists = [_axis(axis, n, 0) for n, axis in enumerate(axes)]
+    if len(titles) == len(axes) and not any(axis.text("label") for axis in axes):
+        names = ", ".join(titles)
+        watch.warn(axes[0].node.path, "guessed", f"axes have no names; taken: {names}")
+        named = zip(lists, titles, strict=True)
+        lists = [replace(axis, label=title) for axis, title in named]
     shapes = [a.node.shape for a in arrays]
     shape = shapes[0] if shapes else ()
     lengths = tuple(len(axis.values) for axis in lists)

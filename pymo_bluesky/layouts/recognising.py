@@ -13,13 +13,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import FormatError, Problem, printable
+from .pymodaq1 import PYMODAQ1
 from .pymodaq3 import PYMODAQ3
 from .pymodaq5 import PYMODAQ5
 from .table import Kind, Layout, Role, Row
 
 __all__ = ["FileNode", "Seen", "Watch", "identify", "look", "roots"]
 
-LAYOUTS = (PYMODAQ5, PYMODAQ3)
+LAYOUTS = (PYMODAQ5, PYMODAQ3, PYMODAQ1)
 """What can be read, the newest first."""
 
 MAX_NODES = 200_000
@@ -126,6 +127,11 @@ class Seen:
     children: tuple[Seen, ...] = ()
 
     @property
+    def name(self) -> str:
+        """Of the node; ``/`` for the root."""
+        return self.node.name or "/"
+
+    @property
     def role(self) -> Role:
         """What it is."""
         return self.row.role
@@ -205,9 +211,12 @@ def identify(root: FileNode) -> Layout | None:
         if layout.axes_listed and layout.wrapped != (_wrapped(root) or _wrapped(raw)):
             continue  # the first two generations share their names
         return layout
-    for layout in LAYOUTS:  # a scan that was exported alone
+    for layout in LAYOUTS:  # a scan that was exported alone; a viewer's file of 1.4
         known = [layout.recognise(Role.ROOT, n.name, n.attributes) for n in nodes]
-        if any(found and found.row.role is Role.SCAN for found in known):
+        roles = {found.row.role for found in known if found}
+        if Role.SCAN in roles:
+            return layout
+        if Role.DIMENSION in roles and layout.decode(root.attributes.get("type")):
             return layout
     return None
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ..errors import LayoutError
 from ..settings import Dialect
-from .attributes import decode, encode, misread
+from .attributes import decode, decode_plain, encode, misread
 
 __all__ = ["Kind", "Layout", "Node", "Recognised", "Role", "Row"]
 
@@ -48,6 +48,7 @@ class Role(StrEnum):
     COLUMN = "column of documents"
     LIVE = "copy of a live plot"
     NAV_TIME = "time axis of a series"
+    NAV_DISTINCT = "distinct positions of an axis"
 
 
 class Kind(StrEnum):
@@ -204,6 +205,10 @@ class Layout:
     axes_listed
         A navigation axis lists the position of each point of the scan, not of each
         point of the axis.
+    oldest_format
+        Files are of HDF5's oldest format, which lists nodes by their names: PyMoDAQ 3
+        takes navigation axes as they come. PyMoDAQ 5 finds them by their index, and
+        its default saver (SWMR) needs a later format to add to a file.
     wrapped
         Attributes are JSON (2.0.1 and later).
     """
@@ -215,6 +220,7 @@ class Layout:
     channels_hold_one: bool = False
     ascending: bool = False
     axes_listed: bool = False
+    oldest_format: bool = False
     wrapped: bool = True
 
     def row(self, role: Role) -> Row:
@@ -314,7 +320,7 @@ class Layout:
 
     def decode(self, stored: Any) -> Any:
         """An attribute's value from what is stored; nothing is ever evaluated."""
-        return decode(stored)
+        return decode(stored) if self.wrapped else decode_plain(stored)
 
 
 _PYTABLES = ("CLASS", "VERSION", "EXTDIM", "FLAVOR", "PYTABLES_FORMAT_VERSION")

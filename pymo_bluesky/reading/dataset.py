@@ -159,8 +159,14 @@ class Dataset:
         """What is in the group of a scan."""
         watch = Watch()
         parent = Role.ROOT if role is Role.RAW or path.count("/") == 1 else Role.RAW
+        if role is Role.ROOT:
+            parent = None
         with self._source.opened() as tree:
-            only = frozenset({Role.SCAN}) if role is Role.RAW else frozenset[Role]()
+            only = (
+                frozenset({Role.SCAN})
+                if role in (Role.RAW, Role.ROOT)
+                else frozenset[Role]()
+            )
             seen = look(
                 self._layout,
                 tree.node(path),
@@ -174,7 +180,7 @@ class Dataset:
                     "the dataset again"
                 )
             found = assemble(self._layout, seen, self._lazy, watch)
-            if role is Role.RAW:  # told already by the dataset itself
+            if role in (Role.RAW, Role.ROOT):  # told already by the dataset itself
                 watch.problems = [
                     p for p in watch.problems if p.kind != "not-recognised"
                 ]
@@ -203,6 +209,11 @@ class Dataset:
                     number=scan.number,
                     attributes=self.attributes,
                     pictures=scan.pictures,
+                    guessed=tuple(
+                        problem.message
+                        for problem in scan.problems
+                        if problem.kind == "guessed"
+                    ),
                 )
                 yield from synthesise(scan.assembled.scan, origin, pages=pages)
             except FormatError:
@@ -238,6 +249,8 @@ class _Top:
         scans.sort(key=lambda scan: scan.number)
         if raw and raw.below(Role.DETECTOR, Role.ACTUATOR):
             scans.insert(0, raw)
+        if root.below(Role.DIMENSION):  # a viewer's file of PyMoDAQ 1.4
+            scans.insert(0, root)
         return cls(
             root=about(root),
             raw=about(raw) if raw else {},

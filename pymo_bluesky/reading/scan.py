@@ -65,7 +65,7 @@ class Scan:
 
     def __init__(self, seen: Seen, file: ScanFile) -> None:
         self._file = file
-        self.name = seen.node.name
+        self.name = seen.name
         self.number = seen.number
         self.path = seen.node.path
         self.attributes: Mapping[str, Any] = MappingProxyType(about(seen))

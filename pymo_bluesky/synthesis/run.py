@@ -44,6 +44,8 @@ class Origin:
         Of the dataset: author, sample…
     pictures
         Thumbnails (PNG) by path.
+    guessed
+        What was assumed already when the file was read.
     """
 
     layout: str
@@ -51,6 +53,7 @@ class Origin:
     number: int
     attributes: Mapping[str, Any]
     pictures: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    guessed: tuple[str, ...] = ()
 
 
 def synthesise(
@@ -147,7 +150,7 @@ def _start(
         "scan_sub_type": str(about.get("scan_sub_type") or ""),
         "attributes": _plain(_own(scan)),
         "settings": scan.settings.decode("utf-8", "replace"),
-        "guessed": guessed,
+        "guessed": [*origin.guessed, *guessed],
         **streams[0].declared(),
         **({"left_out": left_out} if left_out else {}),
         "thumbnails": [
