@@ -92,7 +92,7 @@ def make_dataset(path: Path, layout: Layout, start: Mapping[str, Any]) -> None:
     AppendError
         When a file of that name is there already, or the folder cannot be written.
     """
-    store.create(path, _empty(path, layout, start))
+    store.create(path, _empty(path, layout, start), oldest=layout.oldest_format)
 
 
 def _empty(path: Path, layout: Layout, start: Mapping[str, Any]) -> Iterator[Operation]:
@@ -243,7 +243,9 @@ def _append(
         yield from recording.operations(raw_path(layout), numbers[-1])
         yield from _log_lines(outline(), layout)
 
-    store.append_to(path, operations, lock_timeout=lock_timeout)
+    store.append_to(
+        path, operations, lock_timeout=lock_timeout, oldest=layout.oldest_format
+    )
     return numbers[-1]
 
 

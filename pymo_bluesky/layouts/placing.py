@@ -159,7 +159,10 @@ def _navigation(layout: Layout, branch: Branch, parent: str) -> Placed:
         values = np.asarray(axis.values, float)
         if layout.axes_listed and not branch.spread:
             values = _listed(branch, axis, values)
-        node = layout.place(role, parent, n, **_axis_fields(layout, axis, values))
+        fields = _axis_fields(layout, axis, values)
+        if layout.axes_listed and branch.spread:
+            fields["index"] = n  # PyMoDAQ 3 counts them, though they share a dimension
+        node = layout.place(role, parent, n, **fields)
         yield _made(node, values), None
 
 

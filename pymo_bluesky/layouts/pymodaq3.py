@@ -134,6 +134,7 @@ PYMODAQ3 = Layout(
     channels_hold_one=True,
     ascending=True,
     axes_listed=True,
+    oldest_format=True,
     rows=(
         Row(
             role=Role.ROOT,

@@ -31,15 +31,25 @@ from .nodes import Tree, open_tree
 
 __all__ = ["append_to", "create", "open_tree"]
 
-# PyTables and HDF5 1.10 read it, and PyMoDAQ's SWMR saver can append to it.
+# PyTables and HDF5 1.10 read both.
 _LIBVER = ("v110", "v110")
+_OLDEST = ("earliest", "v110")
 _LONGEST_ATTRIBUTE = 60_000
 _CHUNK_BYTES = 2**16
 _TEXT_CHUNK = 1024
 
 
-def create(path: Path, operations: Iterable[Operation]) -> None:
+def create(
+    path: Path, operations: Iterable[Operation], *, oldest: bool = False
+) -> None:
     """Make a new dataset: it appears complete under its name, or not at all.
+
+    Parameters
+    ----------
+    path, operations
+        Its path, and what makes its nodes.
+    oldest
+        In HDF5's oldest format, which lists nodes by their names.
 
     Raises
     ------
@@ -47,10 +57,12 @@ def create(path: Path, operations: Iterable[Operation]) -> None:
         When the name is taken, or the folder cannot be written.
     """
     with creating(path) as overlay:
-        _write(overlay, "w", lambda _: operations)
+        _write(overlay, "w", lambda _: operations, oldest=oldest)
 
 
-def append_to(path: Path, operations: Any, *, lock_timeout: float = 2.0) -> None:
+def append_to(
+    path: Path, operations: Any, *, lock_timeout: float = 2.0, oldest: bool = False
+) -> None:
     """Add to a dataset whole or not at all.
 
     Parameters
@@ -61,6 +73,8 @@ def append_to(path: Path, operations: Any, *, lock_timeout: float = 2.0) -> None
         Called with the `Tree` of the dataset as it is; gives the operations.
     lock_timeout
         How long to wait while another program has it open, in seconds.
+    oldest
+        As for `create`.
 
     Raises
     ------
@@ -68,11 +82,12 @@ def append_to(path: Path, operations: Any, *, lock_timeout: float = 2.0) -> None
         When it cannot be done; the dataset is as it was.
     """
     with appending(path, lock_timeout=lock_timeout) as overlay:
-        _write(overlay, "r+", operations)
+        _write(overlay, "r+", operations, oldest=oldest)
 
 
-def _write(overlay: Overlay, mode: str, operations: Any) -> None:
-    with h5py.File(overlay, mode, libver=_LIBVER) as file:
+def _write(overlay: Overlay, mode: str, operations: Any, *, oldest: bool) -> None:
+    libver = _OLDEST if oldest else _LIBVER
+    with h5py.File(overlay, mode, libver=libver) as file:
         writer = _Writer(file)
         for operation in operations(Tree(file)):
             writer.apply(operation)
