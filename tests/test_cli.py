@@ -195,6 +195,18 @@ class TestReplay:
         assert "event_page" in names
         assert "event" not in names
 
+    def test_external_data_on_demand(self, tmp_path, capsys):
+        (path,) = export(load(stream("p25")), tmp_path)["pymodaq"]
+        shown = []
+        for options in ([], ["--fill"]):
+            assert main(["replay", path, "--jsonl", "-", *options]) == 0
+            lines = map(json.loads, capsys.readouterr().out.splitlines())
+            events = [line["doc"] for line in lines if line["name"] == "event"]
+            shown.append(events[0]["data"]["img"])
+        datum, image = shown
+        assert isinstance(datum, str)
+        assert np.shape(image) == (5, 7)
+
     def test_one_scan(self, dataset, capsys):
         assert main(["replay", str(dataset), "--scan", "-1", "--jsonl", "-"]) == 0
         start = json.loads(capsys.readouterr().out.splitlines()[0])["doc"]

@@ -33,12 +33,19 @@ def _add_replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pages", action="store_true", help="event pages in place of events"
     )
+    parser.add_argument(
+        "--fill",
+        action="store_true",
+        help="fill in what detectors wrote into other files; opens those files",
+    )
 
 
 def _replay(options: argparse.Namespace) -> int:
     from ..reader import replay
 
-    documents = replay(options.file, scan=options.scan, pages=options.pages)
+    documents = replay(
+        options.file, scan=options.scan, pages=options.pages, fill=options.fill
+    )
     if options.jsonl is None:
         _summarise(documents)
         return FINE
