@@ -20,7 +20,7 @@ from .assets.sources import AssetFiles, relative_name
 from .errors import PymoError
 from .operations import Append, Operation, Relink
 from .reading.dataset import Dataset
-from .reading.filling import Notes, Whereabouts, is_there
+from .reading.filling import Notes, is_there
 from .store import append_to, open_tree
 from .store.nodes import Link, Node, Tree
 from .values import to_json
@@ -128,14 +128,14 @@ class _Search:
             return cls(folders=[_absolute(where)])
         return cls(folders=[_absolute(folder) for folder in where])
 
-    def candidates(self, told: str, now: str) -> Iterator[Path]:
+    def candidates(self, told: str, noted: Path) -> Iterator[Path]:
         """Where a file may be, the likeliest first."""
         for old, new in self.roots.items():
-            for place in (Path(told), Path(now)):
+            for place in (Path(told), noted):
                 if place.is_relative_to(old):
                     yield new / place.relative_to(old)
         if not self.roots and not self.folders:
-            yield from (Path(now), Path(told))
+            yield from (noted, Path(told))
         parts = Path(told).parts[1:]
         for folder in self.folders:
             for n in range(len(parts)):
@@ -188,22 +188,18 @@ def _moves(
 ) -> _Moves:
     node = tree.node(place)
     notes = Notes.read(node)
-    now = Whereabouts(notes, folder)
     linked = _linked(node, notes)
     moves = _Moves(place)
     for told, name in notes.files.items():
         taken = [link for one in linked.values() for link in one if link.file == name]
-        found, message = _found(told, now(told), taken, search, files)
+        noted = Path(os.path.normpath(folder.absolute() / name))
+        found, message = _found(told, noted, taken, search, files)
         new = name if found is None else relative_name(found, folder)
-        if found is not None and new != name:
+        if new != name:
             moves.names[name] = new
             moves.lines.append(to_json(["file", told, new]).encode() + b"\n")
             message = f"is now {found}"
-        moves.told.append(
-            Relocated(
-                node.name, told, found, found is not None and new != name, message
-            )
-        )
+        moves.told.append(Relocated(node.name, told, found, new != name, message))
     moves.arrays = [
         path
         for path, links in linked.items()
@@ -219,23 +215,23 @@ def _linked(node: Node, notes: Notes) -> dict[str, tuple[Link, ...]]:
 
 
 def _found(
-    told: str, now: str, links: list[Link], search: _Search, files: AssetFiles
+    told: str, noted: Path, links: list[Link], search: _Search, files: AssetFiles
 ) -> tuple[Path | None, str]:
     """Where a file is, and what there is to say about it."""
     reason = "is not found"
-    for place in search.candidates(told, now):
+    for place in search.candidates(told, noted):
         if is_there(place):
             reason = _misfit(place, links, files)
             if not reason:
                 return place, "is where it was noted"
-    if is_there(Path(now)) and now != told:
-        return Path(now), "is where it was noted"
+    if is_there(noted):
+        return noted, "is where it was noted"
     same = [p for p in search.named(Path(told).name) if not _misfit(p, links, files)]
     if len(same) > 1:
         return None, f"{len(same)} files could be it: {same[0]}, {same[1]}…"
     if same:
         return same[0], ""
-    return (Path(now), "is where it was") if is_there(Path(now)) else (None, reason)
+    return None, reason
 
 
 def _misfit(place: Path, links: list[Link], files: AssetFiles) -> str:

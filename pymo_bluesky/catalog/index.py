@@ -15,7 +15,7 @@ from ..errors import FormatError, Problem, PymoError, printable
 from ..folders import datasets_below
 from ..reader import identify, scan_nodes
 from ..replaying import loose_documents
-from ..store.nodes import Node, open_tree
+from ..store import Node, open_tree
 
 __all__ = ["Entry", "Index"]
 

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import NotFoundError
 from ..reader import replay
 from ..replaying import loose_documents, stored_index
-from ..store.nodes import Node, open_tree
+from ..store import Node, open_tree
 from .index import Entry
 from .stream import Stream
 

@@ -15,7 +15,7 @@ from ..labelled import labelled
 from ..model import Array, Branch, Channel, Module
 from ..reader import open_dataset
 from ..replaying import loose_documents, values_beside_tree
-from ..store.nodes import Node
+from ..store import Node
 
 if TYPE_CHECKING:
     import xarray

@@ -27,9 +27,9 @@ from ..operations import (
     Slab,
     WriteSlab,
 )
-from .nodes import Tree, open_tree
+from .nodes import Tree
 
-__all__ = ["append_to", "create", "open_tree"]
+__all__ = ["append_to", "create"]
 
 # PyTables and HDF5 1.10 read both.
 _LIBVER = ("v110", "v110")

@@ -1,0 +1,166 @@
+"""Files opened for reading, and arrays that are read when they are indexed.
+
+Knows no layouts, no documents.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import math
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ..errors import FormatError, NotFoundError, printable
+from .nodes import Tree
+
+__all__ = ["LazyArray", "Source", "open_tree"]
+
+_BUSY = (errno.EAGAIN, errno.EACCES)
+_LOCK_TIMEOUT = 2.0
+_RETRY = 0.02
+
+
+class Source:
+    """A file that is opened when something is read, and closed again.
+
+    While it is open, other programs cannot write to it; so it is held open only for as
+    long as somebody asks (`opened` can be nested).
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, external: bool = False) -> None:
+        self.path = Path(path)
+        self._external = external
+        self._file: h5py.File | None = None
+        self._users = 0
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[Tree]:
+        """Open it for reading, unless it is.
+
+        Raises
+        ------
+        NotFoundError
+            When there is no such file.
+        FormatError
+            When it is not HDF5, damaged, or held by another program.
+        """
+        with self._lock:
+            if self._file is None:
+                self._file = _open(self.path)
+            file = self._file
+            self._users += 1
+        try:
+            yield Tree(file, external=self._external)
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    file.close()
+                    self._file = None
+
+
+def open_tree(
+    path: str | os.PathLike[str],
+) -> contextlib.AbstractContextManager[Tree]:
+    """Open a file for reading.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such file.
+    FormatError
+        When it is not HDF5, damaged, or held by another program.
+    """
+    return Source(path).opened()
+
+
+def _open(path: Path) -> h5py.File:
+    if not path.is_file():
+        raise NotFoundError(f"there is no file {path}")
+    patience = time.monotonic() + _LOCK_TIMEOUT
+    while True:
+        try:
+            return h5py.File(path, "r")
+        except OSError as error:
+            if error.errno in _BUSY and time.monotonic() < patience:
+                time.sleep(_RETRY)
+                continue
+            raise FormatError(f"{path} {_reason(path, error)}") from error
+
+
+def _reason(path: Path, error: OSError) -> str:
+    text = str(error)
+    if error.errno == errno.EACCES and not os.access(path, os.R_OK):
+        return "may not be read by you; change its permissions"
+    if error.errno in _BUSY:
+        return "is being written by another program; try again when it has closed it"
+    if "h5clear" in text:
+        return (
+            "was left open for writing by a program that died, or is being written "
+            f"now. When it is not: copy it, then `h5clear -s {path.name}` on the copy "
+            "clears the mark"
+        )
+    if "truncated" in text:
+        return (
+            f"is cut off ({text}). Get a whole copy; if a program died while it wrote "
+            "this file, try `pymo-bluesky recover` on its folder"
+        )
+    return (
+        f"cannot be opened as HDF5: {text}. A PyMoDAQ dataset was expected; if a "
+        "program died while it wrote this file, try `pymo-bluesky recover` on its "
+        "folder"
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LazyArray:
+    """An array in a file, read when it is indexed.
+
+    Attributes
+    ----------
+    path
+        Of the node in the file.
+    shape, dtype
+        Of the whole.
+    """
+
+    _source: Source
+    path: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> Any:
+        """Part of it, read from the file."""
+        with self._source.opened() as tree:
+            return tree.node(self.path)[key]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """All of it, read from the file."""
+        values = np.asarray(self[()])
+        return values if dtype is None else values.astype(dtype, copy=False)
+
+    def __repr__(self) -> str:
+        return f"<array {self.shape} {self.dtype} at {printable(self.path)}>"
