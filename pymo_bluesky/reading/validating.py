@@ -36,7 +36,7 @@ def validate(path: str | os.PathLike[str]) -> list[Problem]:
     Looked at are: that every node bears what PyMoDAQ needs to open the file, that axes
     fit the data, that settings can be read, that the bluesky documents are complete and
     belong to their scan, and what could not be shown exactly when it was recorded.
-    Values of data are not read (`verify` does that).
+    Values of data are not read.
 
     Parameters
     ----------

@@ -65,7 +65,7 @@ class Shown:
 
     @property
     def plan(self) -> ColumnPlan:
-        """A plan as of a column; without signatures, for its values lie elsewhere."""
+        """A plan as of a column; without signatures when its values lie elsewhere."""
         kind = Signature("nd", self.dtype.str, self.cut.signal)
         signatures = (kind,) if self.mode == "embed" else ()
         return ColumnPlan(
