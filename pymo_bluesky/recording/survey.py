@@ -14,7 +14,13 @@ from ..blocks import ArrayColumn, Block, ColumnKey, Document, Loose, Sorter
 from ..columns import ColumnSurvey
 from ..errors import Problem
 
-__all__ = ["RunSurvey", "StreamSurvey", "survey_run"]
+__all__ = [
+    "RunSurvey",
+    "StreamSurvey",
+    "dimension_fields",
+    "dimension_stream",
+    "survey_run",
+]
 
 _SEQ_NUM = ColumnKey("", "seq_num")
 _DESCRIPTOR = ColumnKey("", "descriptor")
@@ -141,7 +147,6 @@ class RunSurvey:
     streams: list[StreamSurvey] = field(default_factory=list[StreamSurvey])
     stop: Mapping[str, Any] | None = None
     assets: AssetSurvey = field(default_factory=AssetSurvey)
-    log: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
 
     @property
     def uid(self) -> str:
