@@ -59,11 +59,11 @@ class File:
     stamp: Stamp
     entries: tuple[Entry, ...] = ()
     problems: tuple[Problem, ...] = ()
-    tried_again: float | None = None
+    try_again: float | None = None
 
     def holds(self, stamp: Stamp) -> bool:
         """Whether that is still so: another program may have held an unread file."""
-        patient = self.tried_again is None or time.monotonic() < self.tried_again
+        patient = self.try_again is None or time.monotonic() < self.try_again
         return stamp == self.stamp and patient
 
 
