@@ -11,7 +11,7 @@ from pymo_bluesky import export
 
 pytestmark = pytest.mark.oracle
 # Runs without one event: a tree of groups, where PyMoDAQ 3.6 has nothing to load.
-WITHOUT_EVENTS = streams("p21", "p22", "p27")
+WITHOUT_EVENTS = streams("p21", "p22")
 
 
 def exported(recorded: Path, folder: Path, layout: str) -> Path:
