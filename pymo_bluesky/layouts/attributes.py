@@ -11,18 +11,64 @@ import ast
 import json
 import math
 import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 import numpy as np
 
 from .pickled import plain_value
 
-__all__ = ["RAW_NAMES", "decode", "decode_plain", "encode", "misread"]
+__all__ = ["RAW_NAMES", "Decoded", "decode", "decode_plain", "encode", "misread"]
 
 RAW_NAMES = frozenset(
     {"CLASS", "TITLE", "VERSION", "EXTDIM", "PYTABLES_FORMAT_VERSION", "swmr_active"}
 )
 """Attributes that PyTables owns: never wrapped."""
+
+
+class Decoded(Mapping[str, Any]):
+    """Attributes of a node by other names, decoded when they are asked for.
+
+    Settings make up most of a scan's attributes, and few who look at scans look there.
+
+    Parameters
+    ----------
+    stored
+        Attributes as they are stored.
+    decode
+        What makes a value of them.
+    names
+        Name here -> name of the attribute.
+
+    Examples
+    --------
+    >>> Decoded({"Move_name": b"X"}, decode, {"name": "Move_name"})["name"]
+    'X'
+    """
+
+    def __init__(
+        self,
+        stored: Mapping[str, Any],
+        decode: Callable[[Any], Any],
+        names: Mapping[str, str],
+    ) -> None:
+        self._stored, self._decode, self._names = stored, decode, names
+        self._known: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._known:
+            self._known[name] = self._decode(self._stored[self._names[name]])
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
 
 _EVALUATED = (str, int, float, bool, bytes, tuple, list)
 _NUMPY = re.compile(r"\bnp\.(?:float\d*|u?int\d*|str_|bytes_)\(([^()]*)\)")

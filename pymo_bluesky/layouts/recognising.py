@@ -273,9 +273,6 @@ def look(
     if not watch.first_time(node):
         watch.extra(node.path, "seen-before", "another name of a node met before")
         return None
-    for name, value in attributes.items():
-        if value is None:
-            watch.warn(node.path, "unreadable", f"attribute {name!r} cannot be read")
     if node.is_array and node.refusal():
         if found.row.role not in _LINKED or not node.links:
             watch.error(node.path, "unreadable", f"not read: {node.refusal()}")
@@ -284,8 +281,11 @@ def look(
     if node.is_array and node.lost_links:
         watch.warn(node.path, "missing-file", _told_lost(node.lost_links))
     children: tuple[Seen, ...] = ()
-    if not node.is_array and found.row.role not in unwalked:
-        children = _children(layout, node, found.row.role, watch, unwalked)
+    if found.row.role not in unwalked:
+        for name in (name for name, value in attributes.items() if value is None):
+            watch.warn(node.path, "unreadable", f"attribute {name!r} cannot be read")
+        if not node.is_array:
+            children = _children(layout, node, found.row.role, watch, unwalked)
     return Seen(
         node=node,
         row=found.row,

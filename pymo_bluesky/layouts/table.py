@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ..errors import LayoutError
 from ..settings import Dialect
-from .attributes import decode, decode_plain, encode, misread
+from .attributes import Decoded, decode, decode_plain, encode, misread
 
 __all__ = ["Kind", "Layout", "Node", "Recognised", "Role", "Row"]
 
@@ -83,8 +83,8 @@ class Recognised(NamedTuple):
 
     row: Row
     number: int
-    fields: dict[str, Any]
-    others: dict[str, Any]
+    fields: Mapping[str, Any]
+    others: Mapping[str, Any]
 
 
 _TOKEN = re.compile(r"\{(n:0\dd|X|x|any)\}")
@@ -299,7 +299,8 @@ class Layout:
         >>> PYMODAQ5.recognise(Role.RAW, "Scan002", node.attributes).number
         2
         """
-        decoded = {key: self.decode(value) for key, value in attributes.items()}
+        same = {key: key for key in attributes}
+        decoded = Decoded(attributes, self.decode, same)
         for row in self.rows:
             if parent is None and row.role is not Role.ROOT:
                 continue
@@ -308,14 +309,15 @@ class Layout:
             number = row.number_of(name) if row.name else 0
             if number is None or not _bears(row, decoded):
                 continue
-            known = {
-                row.fields[key]: value
-                for key, value in decoded.items()
-                if key in row.fields
-            }
+            known = {row.fields[key]: key for key in same if key in row.fields}
             mute = {*row.fields, *row.const, *_PYTABLES}
-            others = {k: v for k, v in decoded.items() if k not in mute}
-            return Recognised(row, number, known, others)
+            others = {key: key for key in same if key not in mute}
+            return Recognised(
+                row,
+                number,
+                Decoded(attributes, self.decode, known),
+                Decoded(attributes, self.decode, others),
+            )
         return None
 
     def decode(self, stored: Any) -> Any:

@@ -26,7 +26,7 @@ from ..store.nodes import Node, Tree
 from ..store.opening import LazyArray, Source
 from ..synthesis import Origin, synthesise
 from .filling import replay_filled
-from .scan import Content, Scan, Scans, about
+from .scan import Content, Place, Scan, Scans, about
 from .showing import dataset_twig, drawn
 from .stream import parsed_settings
 
@@ -106,7 +106,7 @@ class Dataset:
         A file without scans whose detectors lie directly in it (a viewer's snapshot or
         continuous save) is shown as one scan.
         """
-        return Scans([Scan(seen, self) for seen in self._root.scans], self.path)
+        return Scans([Scan(place, self) for place in self._root.scans], self.path)
 
     @cached_property
     def log(self) -> list[str]:
@@ -156,36 +156,40 @@ class Dataset:
 
     # ---------------------------------------------------------------- for its scans
 
+    def about(self, path: str, role: Role) -> dict[str, Any]:
+        """Attributes of the group of a scan."""
+        with self._source.opened() as tree:
+            return about(self._look(tree, path, role, Watch(), frozenset(Role)))
+
     def content(self, path: str, role: Role) -> Content:
         """What is in the group of a scan."""
         watch = Watch()
-        parent = Role.ROOT if role is Role.RAW or path.count("/") == 1 else Role.RAW
-        if role is Role.ROOT:
-            parent = None
+        whole = role in (Role.RAW, Role.ROOT)  # a file without groups for scans
+        left = {Role.DOCUMENTS, Role.LIVE} | ({Role.SCAN} if whole else set[Role]())
         with self._source.opened() as tree:
-            only = (
-                frozenset({Role.SCAN})
-                if role in (Role.RAW, Role.ROOT)
-                else frozenset[Role]()
-            )
-            seen = look(
-                self._layout,
-                tree.node(path),
-                parent,
-                watch,
-                unwalked=frozenset({Role.DOCUMENTS, Role.LIVE}) | only,
-            )
-            if seen is None:
-                raise FormatError(
-                    f"{self.path}: {printable(path)} is no longer what it was; open "
-                    "the dataset again"
-                )
+            seen = self._look(tree, path, role, watch, frozenset(left))
             found = assemble(self._layout, seen, self._lazy, watch)
-            if role in (Role.RAW, Role.ROOT):  # told already by the dataset itself
-                watch.problems = [
-                    p for p in watch.problems if p.kind != "not-recognised"
-                ]
-        return Content(found, tuple(watch.problems), tuple(watch.extras))
+        told = {"not-recognised"} if whole else set[str]()  # by the dataset itself
+        problems = tuple(p for p in watch.problems if p.kind not in told)
+        return Content(found, problems, tuple(watch.extras))
+
+    def _look(
+        self, tree: Tree, path: str, role: Role, watch: Watch, left: frozenset[Role]
+    ) -> Seen:
+        parent = Role.ROOT if path.count("/") == 1 else Role.RAW
+        seen = look(
+            self._layout,
+            tree.node(path),
+            None if role is Role.ROOT else parent,
+            watch,
+            unwalked=left,
+        )
+        if seen is None:
+            raise FormatError(
+                f"{self.path}: {printable(path)} is no longer what it was; open the "
+                "dataset again"
+            )
+        return seen
 
     def _lazy(self, node: Any) -> LazyArray:
         return LazyArray(self._source, node.path, node.shape, node.dtype)
@@ -239,7 +243,7 @@ class _Top:
     root: Mapping[str, Any]
     raw: Mapping[str, Any]
     log: str | None
-    scans: tuple[Seen, ...]
+    scans: tuple[Place, ...]
 
     @classmethod
     def of(cls, root: Seen) -> _Top:
@@ -256,7 +260,10 @@ class _Top:
             root=about(root),
             raw=about(raw) if raw else {},
             log=logs[0].node.path if logs else None,
-            scans=tuple(scans),
+            scans=tuple(
+                Place(seen.name, seen.number, seen.node.path, seen.role)
+                for seen in scans
+            ),
         )
 
 
@@ -283,4 +290,4 @@ def scan_nodes(tree: Tree, layout: Layout) -> list[tuple[int, Node]]:
     """Scans of an open dataset by their numbers, none of them looked into."""
     root = roots(layout, tree.root, Watch())
     scans = _Top.of(root).scans if root else ()
-    return [(scan.number, tree.node(scan.node.path)) for scan in scans]
+    return [(scan.number, tree.node(scan.path)) for scan in scans]

@@ -24,7 +24,7 @@ from .stream import Module, Stream, described, parsed_settings
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["Content", "Scan", "ScanFile", "Scans", "about"]
+__all__ = ["Content", "Place", "Scan", "ScanFile", "Scans", "about"]
 
 
 class Content(NamedTuple):
@@ -35,8 +35,21 @@ class Content(NamedTuple):
     extras: tuple[str, ...]
 
 
+class Place(NamedTuple):
+    """Where a scan is in its file."""
+
+    name: str
+    number: int
+    path: str
+    role: Role
+
+
 class ScanFile(Protocol):
     """The file that a scan reads itself from."""
+
+    def about(self, path: str, role: Role) -> dict[str, Any]:
+        """Attributes of the group of a scan."""
+        ...
 
     def content(self, path: str, role: Role) -> Content:
         """What is in the group of a scan."""
@@ -58,18 +71,19 @@ class Scan:
         ``Scan002`` and 2.
     path
         Of its group in the file.
-    attributes
-        Decoded: author, date_time (ISO text, the mixed-up minutes and months put
-        right), scan_type, scan_sub_type, description… as far as they are there.
     """
 
-    def __init__(self, seen: Seen, file: ScanFile) -> None:
+    def __init__(self, place: Place, file: ScanFile) -> None:
         self._file = file
-        self.name = seen.name
-        self.number = seen.number
-        self.path = seen.node.path
-        self.attributes: Mapping[str, Any] = MappingProxyType(about(seen))
-        self._role = seen.role
+        self.name = place.name
+        self.number = place.number
+        self.path = place.path
+        self._role = place.role
+
+    @cached_property
+    def attributes(self) -> Mapping[str, Any]:
+        """Decoded, dates put right: author, date_time, scan_type, description, etc."""
+        return MappingProxyType(self._file.about(self.path, self._role))
 
     @property
     def uid(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -101,10 +101,13 @@ class Node:
     # ------------------------------------------------------------------- attributes
 
     @property
-    def attributes(self) -> dict[str, Any]:
-        """Its attributes as they are stored; the unreadable ones are None."""
+    def attributes(self) -> Mapping[str, Any]:
+        """Its attributes as they are stored, each read when it is asked for.
+
+        The unreadable ones are None.
+        """
         with _damage_told(self.path):
-            return {name: self.attribute(name) for name in self._object.attrs}
+            return _Attributes(self, list(self._object.attrs))
 
     def attribute(self, name: str) -> Any:
         """One attribute as it is stored; None when it is not there or unreadable."""
@@ -283,6 +286,31 @@ class Node:
             path = f"{self.path.rstrip('/')}/{_as_text(name)}"
             return Node(found, path, self.external)
         return "neither a group nor an array"
+
+
+class _Attributes(Mapping[str, Any]):
+    """Attributes of a node; few of them are looked at where there are many nodes."""
+
+    def __init__(self, node: Node, names: list[str]) -> None:
+        self._node = node
+        self._names = dict.fromkeys(names)
+        self._known: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._known:
+            self._known[name] = self._node.attribute(name)
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
 
 
 def _as_text(name: str | bytes) -> str:
