@@ -110,7 +110,7 @@ class Sorter:
     _events: dict[int, list[Mapping[str, Any]]] = field(
         default_factory=dict[int, list[Mapping[str, Any]]]
     )
-    _limits: dict[int, int] = field(default_factory=dict[int, int])
+    _sizes: dict[int, int] = field(default_factory=dict[int, int])
 
     def sort(self, documents: Iterable[Document]) -> Iterator[Block | Loose]:
         """Blocks and loose documents; the rows of a stream in their order."""
@@ -144,10 +144,9 @@ class Sorter:
             return
         self.order.add(2 * stream + 1)
         waiting = self._events.setdefault(stream, [])
-        if not waiting:
-            self._limits[stream] = max(1, min(MAX_ROWS, MAX_BYTES // _size(doc)))
         waiting.append(doc)
-        if len(waiting) >= self._limits[stream]:
+        size = self._sizes[stream] = self._sizes.get(stream, 0) + _size(doc)
+        if len(waiting) >= MAX_ROWS or size >= MAX_BYTES:
             yield from self._flush(stream)
 
     def _stream_of(self, doc: Mapping[str, Any]) -> int | None:
@@ -157,6 +156,7 @@ class Sorter:
 
     def _flush(self, stream: int) -> Iterator[Block]:
         events = self._events.pop(stream, [])
+        self._sizes.pop(stream, None)
         if events:
             yield Block(stream, len(events), _columns_of(events), None)
 
@@ -185,8 +185,24 @@ def _untold_dtype(column: np.ndarray) -> str | None:
 
 
 def _size(event: Mapping[str, Any]) -> int:
-    data = cast(Mapping[str, Any], event["data"])
-    return 1 + sum(v.nbytes for v in data.values() if isinstance(v, np.ndarray))
+    """About how many bytes the large values of an event take."""
+    size = 0
+    for value in cast(Mapping[str, Any], event["data"]).values():
+        kind = type(value)
+        if kind is np.ndarray:
+            size += value.nbytes
+        elif kind is list:
+            size += _list_size(value)
+        elif kind is str:
+            size += len(value)
+    return size
+
+
+def _list_size(values: list[Any]) -> int:
+    """Of a list of numbers, nested or not: a number takes some 32 bytes."""
+    if values and type(values[0]) is list:
+        return len(values) * _list_size(cast(list[Any], values[0]))
+    return 32 * len(values)
 
 
 def _columns_of(

@@ -60,6 +60,11 @@ def export(
     ...     [Path(path).name for path in files["pymodaq"]]
     ['4b1d.h5']
     """
+    unknown = options.keys() - {"layout", "assets", "lock_timeout"}
+    if unknown:
+        raise TypeError(
+            f"export takes layout, assets and lock_timeout, not {sorted(unknown)}"
+        )
     layout = layout_named(options.pop("layout", "pymodaq5"))
     stream = iter(documents)
     first = next(stream, None)

@@ -202,9 +202,9 @@ class _Seen:
         self._names: dict[str, str] = {}
 
     def note(self, name: str, doc: Mapping[str, Any]) -> None:
-        when = doc.get("time")
-        if isinstance(when, (int, float)):
-            self.last = max(self.last, float(when))
+        when = np.ravel(doc.get("time", ()))
+        if when.size and when.dtype.kind in "iuf":
+            self.last = max(self.last, float(when.max()))
         if name == ABOUT:
             self.about |= doc
         elif name == "start":

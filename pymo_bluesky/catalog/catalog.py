@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, overload
 
+import numpy as np
+
 from ..errors import NotFoundError, Problem
 from .index import Entry, Index
 from .run import Run
@@ -189,6 +191,8 @@ def _fits(start: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
 
 
 def _equal(value: Any, wanted: Any) -> bool:
+    if isinstance(value, np.ndarray) or isinstance(wanted, np.ndarray):
+        return np.array_equal(value, wanted)
     if isinstance(value, list | tuple) and isinstance(wanted, list | tuple):
         return list(value) == list(wanted)
     return bool(value == wanted)

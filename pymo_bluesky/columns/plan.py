@@ -41,6 +41,10 @@ from .signatures import (
 __all__ = ["ABSENT", "ColumnPlan", "ColumnSurvey", "Encoded", "fill_of"]
 
 
+_MAX_SIGNATURES = 4096
+"""Kinds of values in one array; rarer ones are kept beside it (codes are uint16)."""
+
+
 @dataclass(slots=True)
 class ColumnSurvey:
     """Counts the signatures of a column as its values pass by.
@@ -129,10 +133,11 @@ class ColumnSurvey:
 
     def misfits(self, plan: ColumnPlan) -> int:
         """How many values the base array of a plan does not show."""
+        known = set(plan.signatures)
         return sum(
             n
             for signature, n in self.counts.items()
-            if signature not in plan.signatures or not group_of(signature)
+            if signature not in known or not group_of(signature)
         )
 
     def plan(self, *, implied: bool = False) -> ColumnPlan:
@@ -146,10 +151,13 @@ class ColumnSurvey:
         if implied and self.consecutive and list(self.counts) == [INT]:
             return ColumnPlan(signatures=(INT,), first=self.first)
         group = largest_group(self.counts)
-        shape = base_shape({s: n for s, n in self.counts.items() if s in group})
-        fitting = [s for s in group if fits(s.shape, shape)]
-        codes = [s for s in self.counts if s not in group or s in fitting]
-        codes = [s for s in codes if s.container in ("value", "absent") or s in fitting]
+        shape = base_shape({s: self.counts[s] for s in group})
+        frequent = sorted(group, key=lambda s: -self.counts[s])
+        fitting = [s for s in frequent if fits(s.shape, shape)][:_MAX_SIGNATURES]
+        chosen = set(fitting)
+        codes = [
+            s for s in self.counts if s in chosen or s.container in ("value", "absent")
+        ]
         # Even where all fit, one may not come back exactly (2**60 + 1 among floats).
         if len(codes) < len(self.counts) or len(codes) > 1:
             codes.append(KEPT)

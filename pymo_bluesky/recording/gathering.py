@@ -23,6 +23,8 @@ from .survey import StreamSurvey, dimension_fields
 __all__ = ["ColumnRef", "gather_modules", "object_of"]
 
 _MAX_SIGNAL = 3
+_SETTINGS = 1000
+"""Settings of a module that are shown, the latest; documents hold all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def gather_modules(
         kind: ModuleKind = "actuator" if item.name in moved else "detector"
         history = [
             (time, settings_of(kind, item.name, configuration, dialect))
-            for time, configuration in distinct(item.configurations)
+            for time, configuration in distinct(item.configurations)[-_SETTINGS:]
         ]
         modules.append(
             Module(

@@ -262,6 +262,11 @@ class StreamRows:
         base = np.empty((len(points), *plan.shape), np.dtype(plan.dtype))
         if inside.any():
             base[inside] = _gathered(array, points[inside], self.shape)
+        if column.over is None and not inside.all():
+            raise FormatError(
+                f"{array.path}: rows of stream {self.name!r} lie beyond its points, "
+                "and nothing holds them; the document store is damaged"
+            )
         if column.over is not None and not inside.all():
             first = int(points[~inside].min()) - self.points
             last = int(points[~inside].max()) - self.points

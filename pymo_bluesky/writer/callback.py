@@ -292,7 +292,7 @@ class PymodaqWriter:
         In a forked child it does nothing: the runs are the parent's.
         """
         with contextlib.ExitStack() as all_of_them:
-            for run in list(self._runs.values()):
+            for run in reversed(list(self._runs.values())):
                 if run.journal.is_ours:
                     all_of_them.callback(self._finish, run)
 
