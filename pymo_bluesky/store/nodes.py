@@ -109,7 +109,7 @@ class Node:
         with _damage_told(self.path):
             return _Attributes(self, list(self._object.attrs))
 
-    def attribute(self, name: str) -> Any:
+    def attribute(self, name: str | bytes) -> Any:
         """One attribute as it is stored; None when it is not there or unreadable."""
         try:
             return _attribute(self._object, name)
@@ -291,16 +291,15 @@ class Node:
 class _Attributes(Mapping[str, Any]):
     """Attributes of a node; few of them are looked at where there are many nodes."""
 
-    def __init__(self, node: Node, names: list[str]) -> None:
+    def __init__(self, node: Node, names: list[str | bytes]) -> None:
         self._node = node
-        self._names = dict.fromkeys(names)
+        self._names = {_as_text(name): name for name in names}
         self._known: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self._names:
-            raise KeyError(name)
+        raw = self._names[name]
         if name not in self._known:
-            self._known[name] = self._node.attribute(name)
+            self._known[name] = self._node.attribute(raw)
         return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -318,9 +317,10 @@ def _as_text(name: str | bytes) -> str:
     return name if isinstance(name, str) else name.decode("utf-8", "backslashreplace")
 
 
-def _attribute(node: Any, name: str) -> Any:
+def _attribute(node: Any, name: str | bytes) -> Any:
     """A value as numpy has it, text as str or bytes; NUL bytes within it are kept."""
-    handle = h5py.h5a.open(node.id, name.encode("utf-8", "surrogateescape"))
+    raw = name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")
+    handle = h5py.h5a.open(node.id, raw)
     if handle.get_space().get_simple_extent_type() == h5py.h5s.NULL:
         return ""
     if handle.get_storage_size() > MAX_TEXT_BYTES:
