@@ -22,7 +22,7 @@ from bluesky import RunEngine
 from bluesky.utils import RunEngineInterrupted
 from tqdm import tqdm
 
-from .errors import MissingExtraError, PymoError
+from .errors import MissingExtraError, PymoError, WriteError
 from .instrument import Devices, data_folder, load_devices
 from .plotting import save_map
 from .reader import open_dataset, replay
@@ -63,6 +63,13 @@ def run_demo(directory: str | os.PathLike[str], *, layout: str = "pymodaq5") -> 
     """
     if find_spec("matplotlib") is None:  # not only when all is measured
         raise MissingExtraError.of("matplotlib", "demo")
+    try:  # before a plan runs, whose abort would bury the reason
+        Path(directory).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(
+            f"the folder {directory} cannot be made: {error.strerror}; give --out a "
+            "folder that can be made and written"
+        ) from error
     began = time.monotonic()
     devices = load_devices("simulated_lab")
     if devices.failed:

@@ -53,6 +53,10 @@ class NotFoundError(PymoError, LookupError):
 class WriteError(PymoError, OSError):
     """Data could not be written (folder, disk, permission); says what is safe."""
 
+    def __str__(self) -> str:
+        # OSError puts the number before the words; `errno` still holds it.
+        return str(self.args[-1]) if self.args else ""
+
 
 class AppendError(WriteError):
     """A scan could not be added to a dataset; the dataset is as it was."""
