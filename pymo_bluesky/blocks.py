@@ -188,7 +188,7 @@ def _size(event: Mapping[str, Any]) -> int:
     """About how many bytes the large values of an event take."""
     size = 0
     for value in cast(Mapping[str, Any], event["data"]).values():
-        kind = type(value)
+        kind = cast(Any, type(value))
         if kind is np.ndarray:
             size += value.nbytes
         elif kind is list:

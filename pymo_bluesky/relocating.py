@@ -22,7 +22,8 @@ from .operations import Append, Operation, Relink
 from .reading.dataset import Dataset
 from .reading.filling import Notes, is_there
 from .store import append_to, open_tree
-from .store.nodes import Link, Node, Tree
+from .store.nodes import Link, Node
+from .store.opening import Tree
 from .values import to_json
 
 __all__ = ["Relocated", "relocate"]

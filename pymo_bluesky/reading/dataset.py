@@ -22,8 +22,8 @@ from ..layouts.recognising import Seen, Watch, identify, look, roots
 from ..layouts.table import Layout, Role
 from ..replaying import replay_stored, stored_index
 from ..settings import Parameter
-from ..store.nodes import Node, Tree
-from ..store.opening import LazyArray, Source
+from ..store.nodes import Node
+from ..store.opening import LazyArray, Source, Tree
 from ..synthesis import Origin, synthesise
 from .filling import replay_filled
 from .scan import Content, Place, Scan, Scans, about

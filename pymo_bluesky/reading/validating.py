@@ -14,8 +14,8 @@ from ..errors import FormatError, Problem, printable
 from ..layouts.recognising import Seen, Watch, look
 from ..layouts.table import Layout
 from ..replaying import loose_documents, stored_index
-from ..store.nodes import Node, Tree
-from ..store.opening import Source
+from ..store.nodes import Node
+from ..store.opening import Source, Tree
 from .dataset import Dataset, layout_of
 
 __all__ = ["validate"]

@@ -73,7 +73,7 @@ def _between(one: Any, other: Any, path: str) -> Iterator[tuple[str, str]]:
             cast(list[Any], one), cast(list[Any], other), path
         )
     # The text of a value tells its type, and a float's or an array's every bit.
-    elif to_json(cast(Any, one)) != to_json(cast(Any, other)):
+    elif to_json(cast(Any, one)) != to_json(other):
         yield path, f"expected {_shown(one)}, found {_shown(other)}"
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .nodes import Node, Tree
-from .opening import open_tree
+from .nodes import Node
+from .opening import Tree, open_tree
 from .writing import append_to, create
 
 __all__ = ["Node", "Tree", "append_to", "create", "open_tree"]

@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
+from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
 
-from ..errors import FormatError, NotFoundError, PymoError, printable
+from ..errors import FormatError, PymoError, printable
 
-__all__ = ["Link", "Listing", "Node", "Tree"]
+__all__ = ["Link", "Listing", "Node"]
 
 MAX_CHILDREN = 10_000
 """Nodes in one group; PyMoDAQ's numbering ends at 999 scans."""
@@ -36,7 +37,7 @@ _UNREADABLE = (OSError, RuntimeError, KeyError, TypeError, ValueError)
 
 
 @contextlib.contextmanager
-def _damage_told(path: str) -> Iterator[None]:
+def damage_told(path: str) -> Iterator[None]:
     """What HDF5 says of damage, as an error that names the node."""
     try:
         yield
@@ -95,8 +96,8 @@ class Node:
     @property
     def address(self) -> int:
         """Where it lies in the file: two names of one node have the same."""
-        with _damage_told(self.path):
-            return int(h5py.h5o.get_info(self._object.id).addr)
+        with damage_told(self.path):
+            return int(h5o.get_info(self._object.id).addr)
 
     # ------------------------------------------------------------------- attributes
 
@@ -106,7 +107,7 @@ class Node:
 
         The unreadable ones are None.
         """
-        with _damage_told(self.path):
+        with damage_told(self.path):
             return _Attributes(self, list(self._object.attrs))
 
     def attribute(self, name: str | bytes) -> Any:
@@ -121,13 +122,13 @@ class Node:
     @property
     def shape(self) -> tuple[int, ...]:
         """Of an array."""
-        with _damage_told(self.path):
+        with damage_told(self.path):
             return tuple(self._object.shape or ())
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Of an array."""
-        with _damage_told(self.path):
+        with damage_told(self.path):
             return self._object.dtype
 
     def refusal(self) -> str:
@@ -146,7 +147,7 @@ class Node:
         """Arrays in other files that the values of an array are taken from."""
         if not self.is_array or not self._object.is_virtual:
             return ()
-        with _damage_told(self.path):
+        with damage_told(self.path):
             plist = self._object.id.get_create_plist()
             found = {
                 Link(
@@ -191,7 +192,7 @@ class Node:
         wanted = math.prod(self.shape) * item
         if wanted > FREE_BYTES:
             wanted = _selected(self.shape, key) * item
-        with _damage_told(self.path):
+        with damage_told(self.path):
             chunks = self._object.chunks
             if chunks and self._object.id.get_create_plist().get_nfilters():
                 wanted = max(wanted, math.prod(chunks) * item)
@@ -253,7 +254,7 @@ class Node:
         return [_as_text(name) for name in self._names()]
 
     def _names(self) -> list[str | bytes]:
-        with _damage_told(self.path):
+        with damage_told(self.path):
             if len(self._object) > MAX_CHILDREN:
                 raise FormatError(
                     f"{printable(self.path)} holds {len(self._object):,} nodes; at "
@@ -374,32 +375,3 @@ def _length(part: Any, size: int) -> int:
     if isinstance(part, slice):
         return len(range(*part.indices(size)))
     return int(np.size(part))
-
-
-class Tree:
-    """An open file."""
-
-    def __init__(self, file: h5py.File, *, external: bool = False) -> None:
-        self._file = file
-        self._external = external
-
-    @property
-    def root(self) -> Node:
-        """Its root."""
-        with _damage_told("/"):
-            return Node(self._file["/"], "/", self._external)
-
-    def node(self, path: str) -> Node:
-        """A node by its path.
-
-        Raises
-        ------
-        NotFoundError
-            When there is none.
-        """
-        if path.strip("/") == "":
-            return self.root
-        found = self.root.get(path)
-        if found is None:
-            raise NotFoundError(f"{self._file.filename}: there is no {printable(path)}")
-        return found

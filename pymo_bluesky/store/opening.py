@@ -20,13 +20,42 @@ import h5py
 import numpy as np
 
 from ..errors import FormatError, NotFoundError, printable
-from .nodes import Tree
+from .nodes import Node, damage_told
 
-__all__ = ["LazyArray", "Source", "open_tree"]
+__all__ = ["LazyArray", "Source", "Tree", "open_tree"]
 
 _BUSY = (errno.EAGAIN, errno.EACCES)
 _LOCK_TIMEOUT = 2.0
 _RETRY = 0.02
+
+
+class Tree:
+    """An open file."""
+
+    def __init__(self, file: h5py.File, *, external: bool = False) -> None:
+        self._file = file
+        self._external = external
+
+    @property
+    def root(self) -> Node:
+        """Its root."""
+        with damage_told("/"):
+            return Node(self._file["/"], "/", self._external)
+
+    def node(self, path: str) -> Node:
+        """A node by its path.
+
+        Raises
+        ------
+        NotFoundError
+            When there is none.
+        """
+        if path.strip("/") == "":
+            return self.root
+        found = self.root.get(path)
+        if found is None:
+            raise NotFoundError(f"{self._file.filename}: there is no {printable(path)}")
+        return found
 
 
 class Source:

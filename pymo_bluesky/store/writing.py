@@ -27,7 +27,7 @@ from ..operations import (
     Slab,
     WriteSlab,
 )
-from .nodes import Tree
+from .opening import Tree
 
 __all__ = ["append_to", "create"]
 
