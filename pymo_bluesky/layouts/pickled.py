@@ -65,7 +65,13 @@ def plain_value(data: bytes) -> Any:
             if code.name == "STOP":
                 break
             _step(code.name, argument, stack, memo)
-    except (IndexError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        LookupError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        StopIteration,
+    ) as error:
         raise ValueError(f"a damaged pickle ({error})") from error
     if len(stack) != 1 or stack[0] is _MARK:
         raise ValueError("a pickle that leaves not one value")
@@ -117,7 +123,8 @@ def _last(stack: list[Any], count: int) -> list[Any]:
 
 
 def _since_mark(stack: list[Any]) -> list[Any]:
-    at = max(n for n, value in enumerate(stack) if value is _MARK)
+    # From the end: else a pickle of many marks would take time as their square.
+    at = next(n for n in range(len(stack) - 1, -1, -1) if stack[n] is _MARK)
     items = stack[at + 1 :]
     del stack[at:]
     return items
