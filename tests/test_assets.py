@@ -492,6 +492,24 @@ def test_an_unknown_way_is_refused_at_once(tmp_path):
         PymodaqWriter(tmp_path, assets="copy")
 
 
+def test_an_image_of_another_shape_is_not_copied_and_told(tmp_path):
+    detector = Detector(line_start(3), about((3, 4), "FILESTORE:"), streamed=False)
+    compose = detector.resource(tmp_path / "img", "NPY_SEQ")
+    frames = [images(1)[0], images(1, shape=(2, 2))[0], images(1, seed=2)[0]]
+    for n, frame in enumerate(frames):
+        np.save(tmp_path / f"img_{n}.npy", frame)
+        datum = compose(datum_kwargs={"index": n})
+        detector.emit("datum", datum)
+        detector.event({"x": float(n)}, datum["datum_id"])
+    run = ExternalRun(detector.stop(), list(frames), np.zeros(0))
+    (remark,) = problems_of(run, tmp_path / "data", assets="embed")
+    assert "1 of 3 values of 'cam' could not be copied" in remark
+    path = exported(run, tmp_path / "copied", assets="embed")
+    np.testing.assert_array_equal(shown(path)[[0, 2]], [frames[0], frames[2]])
+    assert not shown(path)[1].any()
+    assert_filled(path, run)  # the odd one from its file
+
+
 # ------------------------------------------------------------------------------- moved
 
 

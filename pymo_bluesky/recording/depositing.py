@@ -36,6 +36,8 @@ class Deposit:
         What the documents say.
     files
         Looks into the files; None: external data are not shown.
+    late
+        What went wrong only when values were copied.
 
     Examples
     --------
@@ -46,6 +48,7 @@ class Deposit:
 
     survey: AssetSurvey
     files: ExternalFiles | None
+    late: list[Problem] = field(default_factory=list[Problem])
     _external: list[External] = field(init=False)
     _shown: dict[Key, tuple[Shown, Navigation]] = field(
         default_factory=dict[Key, tuple[Shown, Navigation]]
@@ -154,9 +157,21 @@ class Deposit:
             beside = made.path
             note["beside"] = beside.removeprefix(f"{store.scan}/")
         yield from shown.copied(self.survey, self.files, navigation.shape, beside)
+        self._tell_missed(shown)
         rows = shown.rows[~np.isin(shown.rows, list(shown.missed))]
         note["rows"] = _runs(rows)
         note["streamed"] = shown.external.streamed
+
+    def _tell_missed(self, shown: Shown) -> None:
+        if not shown.missed:
+            return
+        key = shown.external.key
+        where = f"stream {self.survey.stream_name(key.stream)!r}"
+        message = (
+            f"{len(shown.missed)} of {len(shown.rows)} values of {key.name!r} could "
+            f"not be copied: {next(iter(shown.missed.values()))}"
+        )
+        self.late.append(Problem(where, "warning", "external", message))
 
 
 def _runs(rows: np.ndarray) -> list[list[int]]:

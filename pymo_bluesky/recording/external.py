@@ -21,7 +21,7 @@ from ..assets.resources import Source
 from ..columns import ColumnPlan
 from ..columns.signatures import Signature, is_storable
 from ..errors import FormatError, NotFoundError, Problem, PymoError
-from ..navigation.points import Navigation
+from ..navigation.points import Navigation, pieces
 from ..operations import MakeArray, MakeVirtual, Operation, VirtualPart, WriteSlab
 
 __all__ = ["Shown", "show"]
@@ -29,6 +29,9 @@ __all__ = ["Shown", "show"]
 MOST_FILES = 200
 """Of one virtual array. A reader opens them all and shows nothing, in silence, from
 those beyond the limit of its system (256 on some)."""
+
+_WAITING, _WAITING_BYTES = 512, 4 * 2**20
+"""Copies that are written together."""
 
 MOST_PARTS = 50_000
 """Of one virtual array; HDF5 opens some 500 for each millisecond."""
@@ -103,6 +106,22 @@ class Shown:
             Path of the array for values without a point.
         """
         size = math.prod(shape)
+        points, values, waiting = list[int](), list[np.ndarray](), 0
+        for point, value in self._values(survey, files):
+            if point >= size:
+                yield WriteSlab(beside, (point - size,), value)
+                continue
+            points.append(point)
+            values.append(value)
+            waiting += value.nbytes
+            if waiting >= _WAITING_BYTES or len(points) >= _WAITING:
+                yield from self._slabs(points, values, shape)
+                points, values, waiting = [], [], 0
+        yield from self._slabs(points, values, shape)
+
+    def _values(
+        self, survey: AssetSurvey, files: ExternalFiles
+    ) -> Iterator[tuple[int, np.ndarray]]:
         for row, wanted in survey.wanted(self.external):
             at = int(np.searchsorted(self.rows, row))
             if at == len(self.rows) or self.rows[at] != row:
@@ -110,16 +129,18 @@ class Shown:
             try:
                 value = files.read(wanted, self.cut)
                 value = value.astype(self.dtype, casting="same_kind", copy=False)
-                value = value.reshape(self.cut.signal)
+                yield int(self.points[at]), value.reshape(self.cut.signal)
             except (PymoError, ValueError, TypeError) as error:
                 self.missed[row] = str(error)
-                continue
-            point = int(self.points[at])
-            if point < size:
-                place = tuple(int(i) for i in np.unravel_index(point, tuple(shape)))
-                yield WriteSlab(self.path, place, value)
-            else:
-                yield WriteSlab(beside, (point - size,), value)
+
+    def _slabs(
+        self, points: Sequence[int], values: Sequence[np.ndarray], shape: Sequence[int]
+    ) -> Iterator[Operation]:
+        index = np.array(points, np.int64)
+        for run in pieces(index, shape):
+            part = np.stack(values[run.row : run.row + run.length])
+            part = part[::-1] if run.backwards else part
+            yield WriteSlab(self.path, (*run.prefix, run.start), part)
 
 
 def show(

@@ -186,6 +186,7 @@ class Recording:
         yield from store.made()
         yield from self._values(store)
         yield from self._deposit.operations(store)
+        self.problems += self._deposit.late
         yield from store.rest()
 
     def _scan(self, name: str) -> Scan:
