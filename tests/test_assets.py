@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 import textwrap
 import tracemalloc
 from importlib import metadata
@@ -33,6 +34,8 @@ from external_runs import (
     step_line,
     write_h5,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from oracle.judge import BACKENDS, WAYS, check
 
 from pymo_bluesky import (
@@ -45,9 +48,12 @@ from pymo_bluesky import (
     replay,
     validate,
 )
-from pymo_bluesky.assets import AssetSurvey
+from pymo_bluesky.assets import AssetSurvey, Ranges
 from pymo_bluesky.assets.linking import Origin, virtual_parts
+from pymo_bluesky.assets.references import Range
 from pymo_bluesky.assets.resources import path_of
+from pymo_bluesky.operations import MakeVirtual
+from pymo_bluesky.store import create
 
 LAYOUTS = ("pymodaq5", "pymodaq3")
 named = pytest.mark.parametrize("made", LINKABLE, ids=lambda made: made.__name__)
@@ -201,6 +207,73 @@ def test_a_snaked_grid_needs_few_links():
         frames=1,
     )
     assert len(parts) == 1 + columns
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_links_show_any_order_of_visiting(data):
+    """Parts are joined only where every value keeps its place."""
+    shape = data.draw(st.lists(st.integers(1, 5), min_size=1, max_size=3))
+    frames = data.draw(st.integers(1, 3))
+    visited = data.draw(st.permutations(range(int(np.prod(shape)))))
+    visited = visited[: data.draw(st.integers(1, len(visited)))]
+    stride = data.draw(st.integers(1, 3))
+    files = data.draw(st.integers(1, 3))
+    length = frames * stride * len(visited)
+    arrays = [images(length, seed=n, shape=(2,)) for n in range(files)]
+    numbers = st.integers(0, files - 1)
+    origin = np.array([data.draw(numbers) for _ in visited])
+    if data.draw(st.booleans()):
+        visited.sort()
+    starts = frames * stride * np.arange(len(visited))
+    expected = np.zeros((int(np.prod(shape)), frames, 2), "<u2")
+    for point, start, number in zip(visited, starts, origin, strict=True):
+        expected[point] = arrays[number][start : start + frames]
+    with tempfile.TemporaryDirectory() as folder:
+        origins = [
+            Origin(write_h5(Path(folder, f"{n}.h5"), a, "/a").name, "/a", a.shape)
+            for n, a in enumerate(arrays)
+        ]
+        parts = virtual_parts(
+            np.array(visited),
+            starts,
+            origin,
+            origins,
+            shape=shape,
+            signal=(frames, 2),
+            frames=frames,
+        )
+        made = MakeVirtual(
+            path="/v",
+            shape=(*shape, frames, 2),
+            dtype=np.dtype("<u2"),
+            parts=parts,
+        )
+        create(Path(folder, "virtual.h5"), [made])
+        with h5py.File(Path(folder, "virtual.h5")) as file:
+            found = file["/v"][()]
+    np.testing.assert_array_equal(found.reshape(expected.shape), expected)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 20), st.integers(0, 90), st.integers(1, 8)),
+        max_size=12,
+    ),
+    st.integers(1, 3),
+)
+def test_of_ranges_that_overlap_the_last_told_counts(told, each):
+    told = [(*one, number) for number, one in enumerate(told)]
+    expected = {
+        first + n: (source, value + n * each)
+        for first, value, rows, source in told
+        for n in range(rows)
+    }
+    ranges = Ranges.last_told(map(Range._make, told), each)
+    assert {row: ranges.find(row) for row in range(30) if ranges.find(row)} == expected
+    rows, values, sources = (column.tolist() for column in ranges.each_row())
+    assert dict(zip(rows, zip(sources, values, strict=True), strict=True)) == expected
+    assert rows == sorted(expected)
 
 
 @pytest.mark.parametrize("name", ["p25", "p26", "p27", "p29"])

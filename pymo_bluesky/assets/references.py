@@ -20,7 +20,7 @@ from ..blocks import Block, ColumnKey
 from .datums import DatumRows, Datums, datums_of_page
 from .resources import Source, source_of
 
-__all__ = ["AssetSurvey", "External", "Key", "Ranges", "Wanted"]
+__all__ = ["AssetSurvey", "External", "Key", "Range", "Ranges", "Wanted"]
 
 _MOST = 2**31
 """More values than any run has: a range beyond is not believed."""
@@ -33,7 +33,7 @@ class Key(NamedTuple):
     name: str
 
 
-class _Range(NamedTuple):
+class Range(NamedTuple):
     """Rows one after another, whose values lie one after another in one source."""
 
     first: int
@@ -43,16 +43,17 @@ class _Range(NamedTuple):
 
     @property
     def stop(self) -> int:
+        """The row behind its last one."""
         return self.first + self.rows
 
-    def without(self, other: _Range, each: int) -> Iterator[_Range]:
+    def without(self, other: Range, each: int) -> Iterator[Range]:
         """What is left of it when other values take the place of some."""
         if self.first < other.first:
             n = min(self.rows, other.first - self.first)
             yield self._replace(rows=n)
         if self.stop > other.stop:
             n = max(0, other.stop - self.first)
-            yield _Range(
+            yield Range(
                 self.first + n, self.value + n * each, self.rows - n, self.source
             )
 
@@ -84,9 +85,9 @@ class Ranges:
     def __len__(self) -> int:
         return sum(self._count)
 
-    def __iter__(self) -> Iterator[_Range]:
+    def __iter__(self) -> Iterator[Range]:
         columns = (self._first, self._value, self._count, self._source)
-        return map(_Range._make, zip(*columns, strict=True))
+        return map(Range._make, zip(*columns, strict=True))
 
     def add(self, first: int, value: int, count: int, source: int) -> None:
         """Add rows behind those that are there."""
@@ -119,9 +120,9 @@ class Ranges:
         return rows + step, values + step * self.each, sources
 
     @classmethod
-    def last_told(cls, told: Iterable[_Range], each: int) -> Ranges:
+    def last_told(cls, told: Iterable[Range], each: int) -> Ranges:
         """Ranges that may overlap, in the order told: of a row, the last one counts."""
-        kept: list[_Range] = []
+        kept: list[Range] = []
         for new in told:
             if kept and kept[-1].stop > new.first:
                 kept = [part for old in kept for part in old.without(new, each)]
@@ -170,7 +171,7 @@ class _Told(NamedTuple):
     """What one stream datum (or several that go on) told."""
 
     order: int
-    range: _Range
+    range: Range
     each: int
 
 
@@ -251,7 +252,7 @@ class AssetSurvey:
             return
         told = self._told.setdefault((stream, str(doc.get("stream_resource"))), [])
         each = len(values) // len(rows)
-        new = _Range(rows.start, values.start, len(rows), 0)
+        new = Range(rows.start, values.start, len(rows), 0)
         if told and told[-1].each == each:
             last = told[-1].range
             goes_on = (last.stop, last.value + last.rows * each)
@@ -349,7 +350,7 @@ class AssetSurvey:
         return source_of(resource, datum["datum_kwargs"])
 
     def _by_ranges(self, key: Key, told: list[tuple[str, _Told]]) -> External:
-        sources, ranges = _Numbered(), list[_Range]()
+        sources, ranges = _Numbered(), list[Range]()
         each = told[0][1].each
         for resource, one in told:
             about = self.resources.get(resource)
