@@ -115,8 +115,11 @@ class Dataset:
             return []
         lines: list[str] = []
         with self._source.opened() as tree:
-            for row in tree.node(self._root.log).texts():
-                lines.append(self._line(row))
+            try:
+                for row in tree.node(self._root.log).texts():
+                    lines.append(self._line(row))
+            except FormatError as error:
+                self._watch.error(self._root.log, "log", str(error))
         return lines
 
     def _line(self, row: bytes) -> str:
@@ -138,10 +141,14 @@ class Dataset:
     def problems(self) -> list[Problem]:
         """What is wrong with it, all scans included; looks at all but the values."""
         with self._source.opened():
-            lines = self.log
             inside = [p for scan in self.scans for p in scan.problems]
-        del lines
-        return [*self._watch.problems, *inside]
+            return [*self.outer_problems, *inside]
+
+    @property
+    def outer_problems(self) -> list[Problem]:
+        """What is wrong with it outside its scans; reads the log."""
+        _ = self.log  # its problems are noted when it is read
+        return list(self._watch.problems)
 
     def tree(self, *, settings: bool = True) -> str:
         """The dataset as a tree of text.

@@ -14,9 +14,12 @@ from ..errors import FormatError, Problem, printable
 from ..layouts.recognising import Seen, Watch, look
 from ..layouts.table import Layout
 from ..replaying import loose_documents, stored_index
+from ..replaying.rows import text_lines
 from ..store.nodes import Node
 from ..store.opening import Source, Tree
+from ..values import from_json
 from .dataset import Dataset, layout_of
+from .scan import Scan
 
 __all__ = ["validate"]
 
@@ -53,18 +56,32 @@ def validate(path: str | os.PathLike[str]) -> list[Problem]:
     NotFoundError
         When there is no such file.
     """
-    try:
-        with Source(path).opened() as tree:
-            layout = layout_of(tree, Path(path))
-            found = [*_classes(tree, layout), *_needs(tree, layout)]
-        with Dataset(Path(path)) as dataset, Source(path).opened() as tree:
-            found += dataset.problems
+    found = _collected(_all(Path(path)), printable(str(path)))
+    return sorted(dict.fromkeys(found), key=lambda problem: problem.severity != "error")
+
+
+def _all(path: Path) -> Iterator[Problem]:
+    with Source(path).opened() as tree:
+        layout = layout_of(tree, path)
+        yield from _collected(_classes(tree, layout), "/")
+        yield from _collected(_needs(tree, layout), "/")
+        with Dataset(path) as dataset:
+            yield from dataset.outer_problems
             for scan in dataset.scans:
-                found += _store(tree.node(scan.path), scan.uid)
+                yield from _collected(_scan(tree, scan), printable(scan.path))
+
+
+def _scan(tree: Tree, scan: Scan) -> Iterator[Problem]:
+    yield from _store(tree.node(scan.path), scan.uid)
+    yield from scan.problems
+
+
+def _collected(problems: Iterator[Problem], where: str) -> Iterator[Problem]:
+    """Problems as they come; one that ends the looking is the last of them."""
+    try:
+        yield from problems
     except FormatError as error:
-        return [Problem(printable(str(path)), "error", "format", str(error))]
-    told = dict.fromkeys(found)
-    return sorted(told, key=lambda problem: problem.severity != "error")
+        yield Problem(where, "error", "format", str(error))
 
 
 # ----------------------------------------------------------------------- every node
@@ -166,11 +183,15 @@ def _rows(scan: Node, index: Mapping[str, Any]) -> Iterator[Problem]:
             if "tree" in column:
                 yield from _long(scan, column["tree"], points, what)
             elif "array" in column:
-                yield from _long(scan, column["array"], (rows,), what)
+                yield from _long(scan, column["array"], (rows,), what, column)
 
 
 def _long(
-    scan: Node, path: str, shape: tuple[int, ...], what: str
+    scan: Node,
+    path: str,
+    shape: tuple[int, ...],
+    what: str,
+    about: Mapping[str, Any] | None = None,
 ) -> Iterator[Problem]:
     node = scan.get(path)
     where = printable(f"{scan.path}/{path}")
@@ -178,6 +199,8 @@ def _long(
         yield _wrong(where, f"is missing; it held {what!r}")
     elif node.shape[: len(shape)] != shape:
         yield _wrong(where, f"its shape is {node.shape}; {what!r} needs {shape}")
+    elif about and "column" in about and not about["column"] < node.shape[1]:
+        yield _wrong(where, f"has {node.shape[1]} columns; {what!r} is beyond them")
 
 
 def _order(scan: Node, index: Mapping[str, Any]) -> Iterator[Problem]:
@@ -189,6 +212,8 @@ def _order(scan: Node, index: Mapping[str, Any]) -> Iterator[Problem]:
     for code, count in runs:
         noted[code] += count
     loose = list(loose_documents(scan))
+    for line in text_lines(scan, "Kept"):
+        from_json(line)
     if len(loose) != noted[0]:
         yield _wrong(where, f"{noted[0]} documents were noted, {len(loose)} are there")
     for number, stream in enumerate(index["streams"]):
