@@ -336,6 +336,21 @@ def flying(folder: Path) -> ExternalRun:
     return ExternalRun(detector.stop(), [], frames, [file])
 
 
+def flying_over_a_grid(folder: Path) -> ExternalRun:
+    """No events, but the start document announces the grid that was flown over."""
+    shape, snaking = (4, 5), (False, True)
+    frames = images(20, seed=11)
+    file = write_h5(folder / "cam.h5", frames)
+    start = grid_start(shape, snaking)
+    detector = Detector(start, about((1, *IMAGE), "STREAM:"), streamed=True)
+    compose = detector.stream_resource(file)
+    detector.tell(compose, 1, 0, 20)
+    tree = np.zeros((*shape, *IMAGE), frames.dtype)
+    for n, place in enumerate(grid_points(shape, snaking)):
+        tree[place] = frames[n]
+    return ExternalRun(detector.stop(), [], tree, [file])
+
+
 def rewound(folder: Path) -> ExternalRun:
     """The third point was measured twice: the later one counts."""
     frames = images(7, seed=10)
@@ -365,6 +380,7 @@ LINKABLE = (
     frames_by_the_five,
     a_missing_file,
     flying,
+    flying_over_a_grid,
     rewound,
 )
 """Runs whose data lie in HDF5 files: they can be shown where they are."""
