@@ -134,6 +134,11 @@ class Scan:
         return (*self.trunk.detectors, *own)
 
     @property
+    def modules(self) -> tuple[Module, ...]:
+        """Its actuators, then its detectors."""
+        return (*self.actuators, *self.detectors)
+
+    @property
     def axes(self) -> tuple[Axis, ...]:
         """Navigation axes: positions of the actuators."""
         return self.trunk.axes
