@@ -346,8 +346,8 @@ def _forms(block: Block) -> list[Any]:
     absent = [[value is ABSENT for value in values] for values in gappy]
     owners = block[ColumnKey("", "descriptor")]
     filled = block.get(ColumnKey("", "filled"), owners)
-    names: list[frozenset[Any]] = [
-        frozenset(cast(Any, f) if isinstance(f, dict) else ()) for f in filled
+    names: list[frozenset[Any] | None] = [
+        frozenset(cast(Any, f)) if isinstance(f, dict) else None for f in filled
     ]
     return list(zip(owners, names, *absent, strict=True))
 
@@ -367,7 +367,7 @@ def _page(block: Block, arrays: PageForm) -> dict[str, Any]:
             continue
         if not key.group and key.name == "descriptor":
             page[key.name] = values[0]
-        elif not key.group and key.name == "filled":
+        elif not key.group and key.name == "filled" and isinstance(values[0], dict):
             names = dict.fromkeys(name for row in values for name in row)
             page[key.name] = {name: [row[name] for row in values] for name in names}
         else:
