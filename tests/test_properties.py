@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pymo_bluesky import blocks, building, export, values
+from pymo_bluesky.columns import signatures
 from pymo_bluesky.recording import run
 from pymo_bluesky.replaying import rows
 
@@ -35,6 +36,7 @@ layouts = st.sampled_from(["pymodaq5", "pymodaq3"])
 # travel beside the documents, and nothing is held back to be written at once.
 TIGHT = (
     (values, "BLOB_BYTES", 8),
+    (signatures, "_MAX_VALUE_TEXT", 7),  # what travels beside is never a text
     (building, "_SHORT_RUN", 0),
     (blocks, "MAX_ROWS", 2),
     (run, "_HELD_BYTES", 0),

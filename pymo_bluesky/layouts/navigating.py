@@ -178,7 +178,8 @@ def _grid(
     ]
     if average:
         axes.append(Axis(label="Average", values=np.arange(average), index=len(grid)))
-        visits = (visits[:, None] * average + np.arange(average)).reshape(-1)
+        # The scan is run through for each of the averages (DAQ_Scan 2.x and 3.x).
+        visits = (visits * average + np.arange(average)[:, None]).reshape(-1)
         grid = (*grid, average)
     return Navigation(shape=grid, axes=tuple(axes), visits=visits)
 

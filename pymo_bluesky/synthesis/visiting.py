@@ -12,6 +12,9 @@ from ..model import Array, Branch
 
 __all__ = ["snake", "visited"]
 
+_SMALL = 2**20
+"""Values of an array that is looked at whole."""
+
 _SAMPLE = 4096
 """Values of a frame that are looked at to tell whether it was measured."""
 
@@ -75,8 +78,17 @@ def _measured(
     """
     if not arrays or not branch.shape:
         return order, []
-    end = len(order)
-    while end and not any(_holds(a, order[end - 1], branch.shape) for a in arrays):
+    small = [a for a in arrays if math.prod(a.data.shape) <= _SMALL]
+    found = np.zeros(math.prod(branch.shape), bool)
+    for array in small:
+        signal = array.data.shape[len(branch.shape) :]
+        values = np.asarray(array.data[()]).reshape(len(found), math.prod(signal))
+        found |= _measured_in(values).any(axis=1)
+    known = np.flatnonzero(found[order])
+    least = int(known[-1]) + 1 if known.size else 0
+    large = [a for a in arrays if math.prod(a.data.shape) > _SMALL]
+    end = len(order) if large else least
+    while end > least and not any(_holds(a, order[end - 1], branch) for a in large):
         end -= 1
     if end in (0, len(order)):
         return order, []
@@ -85,7 +97,11 @@ def _measured(
     ]
 
 
-def _holds(array: Array, point: Any, shape: Sequence[int]) -> bool:
-    place = tuple(int(n) for n in np.unravel_index(int(point), tuple(shape)))
+def _holds(array: Array, point: Any, branch: Branch) -> bool:
+    place = tuple(int(n) for n in np.unravel_index(int(point), branch.shape))
     values = np.asarray(array.data[place]).reshape(-1)[:_SAMPLE]
-    return bool(np.any((values != 0) & (values == values)))
+    return bool(_measured_in(values).any())
+
+
+def _measured_in(values: np.ndarray) -> np.ndarray:
+    return (values != 0) & (values == values)
