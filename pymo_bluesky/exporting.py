@@ -14,6 +14,7 @@ from .building import make_dataset
 from .errors import PymoError, WriteError
 from .layouts import layout_named
 from .names import file_prefix as filled_prefix
+from .publishing import publish
 from .writer import PymodaqWriter
 
 __all__ = ["export"]
@@ -85,7 +86,7 @@ def export(
             for name, doc in stream:
                 writer(name, doc)
         _require_whole(writer, draft)
-        _publish(draft, final)
+        publish(draft, final)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return {"pymodaq": [str(final)]}
@@ -130,15 +131,3 @@ def _require_whole(writer: PymodaqWriter, draft: Path) -> None:
             f"another program (a backup, an indexer?) had {draft} open while it was "
             "written; nothing was written. Export again"
         )
-
-
-def _publish(draft: Path, final: Path) -> None:
-    """Give the finished file its name, unless something has it meanwhile."""
-    try:
-        final.hardlink_to(draft)
-    except FileExistsError as error:
-        raise WriteError(f"{final} was made by another program meanwhile") from error
-    except OSError:
-        # No hard links here (FAT, some shares): claim the name, then take it.
-        os.close(os.open(final, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
-        draft.replace(final)
