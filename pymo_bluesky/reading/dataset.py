@@ -8,7 +8,7 @@ again, because an open file is one that no other program can add a scan to; insi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from ..layouts.assembling import assemble, xml_bytes
 from ..layouts.pickled import plain_value
 from ..layouts.recognising import Seen, Watch, identify, look, roots
 from ..layouts.table import Layout, Role
-from ..replaying import replay_stored, stored_index
+from ..replaying import loose_documents, replay_stored, stored_index
 from ..settings import Parameter
 from ..store.nodes import Node
 from ..store.opening import LazyArray, Source, Tree
@@ -205,36 +205,49 @@ class Dataset:
         self, scan: Scan, *, pages: bool = False, fill: bool = False
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Documents of a scan: those that went in, else made from the tree."""
-        path = scan.path
-        with self._source.opened() as tree:
-            node = tree.node(path)
-            try:
-                if stored_index(node) is not None:
-                    if fill:
-                        yield from replay_filled(node, self.path.parent, pages=pages)
-                    else:
-                        yield from replay_stored(node, pages=pages)
-                    return
-                origin = Origin(
-                    layout=self.layout,
-                    version=self.pymodaq_version,
-                    number=scan.number,
-                    attributes=self.attributes,
-                    pictures=scan.pictures,
-                    guessed=tuple(
-                        problem.message
-                        for problem in scan.problems
-                        if problem.kind == "guessed"
-                    ),
-                )
+        with self._documents_of(scan) as (node, stored):
+            if not stored:
+                origin = self._origin(scan)
                 yield from synthesise(scan.assembled.scan, origin, pages=pages)
+            elif fill:
+                yield from replay_filled(node, self.path.parent, pages=pages)
+            else:
+                yield from replay_stored(node, pages=pages)
+
+    def outline(self, scan: Scan) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Documents of a scan but its events."""
+        with self._documents_of(scan) as (node, stored):
+            if stored:
+                yield from loose_documents(node)
+            else:
+                origin = self._origin(scan)
+                yield from synthesise(scan.assembled.scan, origin, events=False)
+
+    @contextmanager
+    def _documents_of(self, scan: Scan) -> Iterator[tuple[Node, bool]]:
+        """The group of a scan, and whether it holds documents; damage is told."""
+        with self._source.opened() as tree:
+            node = tree.node(scan.path)
+            try:
+                yield node, stored_index(node) is not None
             except FormatError:
                 raise
             except _DAMAGE as error:
                 raise FormatError(
-                    f"{self.path}: the documents of {printable(path)} are damaged "
+                    f"{self.path}: the documents of {printable(scan.path)} are damaged "
                     f"({type(error).__name__}: {error}); `validate` says more"
                 ) from error
+
+    def _origin(self, scan: Scan) -> Origin:
+        problems = scan.problems
+        return Origin(
+            layout=self.layout,
+            version=self.pymodaq_version,
+            number=scan.number,
+            attributes=self.attributes,
+            pictures=scan.pictures,
+            guessed=tuple(p.message for p in problems if p.kind == "guessed"),
+        )
 
     def __repr__(self) -> str:
         return (

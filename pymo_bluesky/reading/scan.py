@@ -61,6 +61,10 @@ class ScanFile(Protocol):
         """Documents of a scan."""
         ...
 
+    def outline(self, scan: Scan) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Documents of a scan but its events."""
+        ...
+
 
 class Scan:
     """One scan of a dataset: what it is, and what was measured.
@@ -217,6 +221,10 @@ class Scan:
             Fill in data that detectors wrote into other files (see `replay`).
         """
         return self._file.documents(self, pages=pages, fill=fill)
+
+    def outline(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Its documents without the events: of a long scan, in little time."""
+        return self._file.outline(self)
 
     def to_xarray(self) -> xarray.Dataset:
         """The scan as xarray: dimensions named by the axes, units in the attributes.

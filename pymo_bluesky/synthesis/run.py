@@ -24,7 +24,7 @@ from ..layouts.dates import read_date
 from ..model import Array, Branch, Scan
 from .stream import Document, Stream
 
-__all__ = ["Origin", "synthesise"]
+__all__ = ["Carried", "Origin", "carried", "synthesise"]
 
 _NAMESPACE = uuid.UUID("6d1f9a52-8a4e-5c0e-9d55-6f0b8f3d2c71")
 _SAMPLE = 256
@@ -57,7 +57,7 @@ class Origin:
 
 
 def synthesise(
-    scan: Scan, origin: Origin, *, pages: bool = False
+    scan: Scan, origin: Origin, *, pages: bool = False, events: bool = True
 ) -> Iterator[Document]:
     """The documents that a scan would have given.
 
@@ -69,6 +69,8 @@ def synthesise(
         Where it comes from.
     pages
         Give event pages in place of single events.
+    events
+        Whether to give events at all; without, data are hardly read.
 
     Yields
     ------
@@ -76,8 +78,7 @@ def synthesise(
         ``(name, document)``: a start, for each stream a descriptor and its events in
         the order of visiting (points that were not visited give none), a stop.
     """
-    sub_type = str(scan.attributes.get("scan_sub_type") or "")
-    streams = [Stream.of(branch, sub_type) for branch in _measured(scan)]
+    streams = _streams(scan)
     uid = uuid.uuid5(_NAMESPACE, _fingerprint(scan))
     start = _start(scan, origin, streams, str(uid))
     yield "start", start
@@ -85,12 +86,47 @@ def synthesise(
     for stream in streams:
         descriptor = _descriptor(stream, uid, start)
         yield "descriptor", descriptor
-        for name, doc in stream.events(uid, descriptor["uid"], start["time"], pages):
-            times = doc["time"] if isinstance(doc["time"], list) else [doc["time"]]
-            last = max(last, *times)
-            yield name, doc
+        if events:
+            yield from stream.events(uid, descriptor["uid"], start["time"], pages)
+        last = max(last, stream.ended(start["time"]))
         counts[stream.name] = len(stream.order)
     yield "stop", _stop(scan, streams, uid, last, counts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """An array that the documents of a scan hold.
+
+    Attributes
+    ----------
+    array
+        The array; its first dimensions are the points of the scan.
+    points
+        Points along each navigation dimension.
+    visited
+        Flat points that are events: the documents hold the array's values there.
+    """
+
+    array: Array
+    points: tuple[int, ...]
+    visited: np.ndarray
+
+
+def carried(scan: Scan) -> Iterator[Carried]:
+    """The arrays whose values `synthesise` puts into events."""
+    for stream in _streams(scan):
+        for column in stream.described.columns:
+            if column.array is not None:
+                yield Carried(
+                    array=column.array,
+                    points=stream.branch.shape,
+                    visited=stream.order,
+                )
+
+
+def _streams(scan: Scan) -> list[Stream]:
+    sub_type = str(scan.attributes.get("scan_sub_type") or "")
+    return [Stream.of(branch, sub_type) for branch in _measured(scan)]
 
 
 def _measured(scan: Scan) -> list[Branch]:

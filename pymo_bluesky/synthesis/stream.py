@@ -114,11 +114,15 @@ class Stream:
 
     # ------------------------------------------------------------------------ events
 
+    def ended(self, began: float) -> float:
+        """When its last event was; when the run began if there is none."""
+        return max(self.times(began).tolist(), default=began)
+
     def events(
         self, run: uuid.UUID, descriptor: str, began: float, pages: bool
     ) -> Iterator[Document]:
         """Its events, or pages of them, in the order of visiting."""
-        times = self._times(began)
+        times = self.times(began)
         home = uuid.UUID(descriptor)
         for first in range(0, len(self.order), self._rows()):
             rows = slice(first, first + self._rows())
@@ -137,8 +141,14 @@ class Stream:
         )
         return max(1, min(_PAGE_ROWS, _BLOCK_BYTES // max(1, row)))
 
-    def _times(self, began: float) -> np.ndarray:
-        """Of each event: as stored; else in order, a tick apart."""
+    def times(self, began: float) -> np.ndarray:
+        """Of each event, in seconds since 1970: as stored; else in order, a tick apart.
+
+        Parameters
+        ----------
+        began
+            When the run began.
+        """
         clock, stored = self.described.clock, self.branch.timestamps
         if clock is not None:
             return np.asarray(clock.values, float)[self.order]
