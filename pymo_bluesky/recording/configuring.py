@@ -6,6 +6,7 @@ configuration is a plain setting.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -69,15 +70,19 @@ def settings_of(
     data_keys = as_mapping(configuration.get("data_keys"))
     entries: list[SettingEntry] = []
     rois: dict[tuple[str, str], dict[str, Any]] = {}
+    panels: dict[str, int] = {}
     for name, value in as_mapping(configuration.get("data")).items():
         about = as_mapping(data_keys.get(name))
         role = role_of(about)
         if role.get("role") == "roi":
             place = (str(role.get("of")), str(role.get("roi")))
+            if type(role.get("viewer")) is int:
+                panels[place[0]] = role["viewer"]
             rois.setdefault(place, {})[str(role.get("parameter"))] = value
         elif role.get("role") != "axis":
             entries.append(_entry(device, name, value, about))
-    viewers = {of: n for n, of in enumerate(dict.fromkeys(of for of, _ in rois))}
+    owners = dict.fromkeys(of for of, _ in rois)
+    viewers = {of: panels.get(of, n) for n, of in enumerate(owners)}
     found: list[Roi] = []
     for (of, roi), parameters in rois.items():
         try:
@@ -99,13 +104,26 @@ def _entry(
         limits = list(cast(Sequence[Any], choices))
     return SettingEntry(
         path=str(role.get("path") or short),
-        value=value,
+        value=_parameter_value(role.get("type"), value, limits),
         type=str(role["type"]) if role.get("type") else None,
         title=str(role.get("title") or short),
         units=units_of(about),
         limits=limits,
         readonly=bool(role.get("readonly", False)),
     )
+
+
+def _parameter_value(declared: Any, value: Any, limits: Any) -> Any:
+    """What PyMoDAQ's type holds, of what a document can carry."""
+    if declared == "table" and isinstance(value, str):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):  # then it is shown as the text it is
+            return value
+    if declared == "itemselect" and isinstance(value, (list, tuple)):
+        selected = [str(item) for item in cast(Sequence[Any], value)]
+        return {"all_items": as_list(limits) or selected, "selected": selected}
+    return value
 
 
 def _roi(name: str, viewer: int, parameters: Mapping[str, Any]) -> Roi:
