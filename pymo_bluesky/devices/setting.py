@@ -3,56 +3,37 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from ophyd import Kind, Signal
 from ophyd.status import Status
 from ophyd.utils import LimitError, ReadOnlyError
 
 from pymo_bluesky.devices.datakeys import describe_value
 from pymo_bluesky.devices.errors import DeviceError
+from pymo_bluesky.devices.parameters import (
+    PARAMETER_TYPES,
+    beyond_limits,
+    converted,
+    type_of,
+)
 
 __all__ = ["Setting"]
 
 
-def _flag(value: Any) -> bool:
-    if isinstance(value, bool | np.bool_) or value in (0, 1):
-        return bool(value)
-    raise ValueError("expected true or false")
+_CHOICES = ("list", "itemselect")
 
 
-def _whole(value: Any) -> int:
-    if int(value) != value:
-        raise ValueError("expected a whole number")
-    return int(value)
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, str):  # float("1") works, and hides a mistake
-        raise TypeError("expected a number")
-    return float(value)
-
-
-def _words(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("expected a text")
-    return value
-
-
-_CONVERT: dict[str, Callable[[Any], Any]] = {
-    "bool": _flag,
-    "bool_push": _flag,
-    "led": _flag,
-    "led_push": _flag,
-    "int": _whole,
-    "float": _number,
-    "slide": _number,
-    "str": _words,
-    "text": _words,
-}
-_TYPES: dict[type, str] = {bool: "bool", int: "int", float: "float", str: "str"}
+def _known(parameter_type: str, name: str) -> str:
+    if parameter_type in PARAMETER_TYPES:
+        return parameter_type
+    hint = "a group is an ophyd.Device whose components are its settings; "
+    raise DeviceError(
+        f"{name}: there is no setting of type {parameter_type!r}; "
+        f"{hint if parameter_type == 'group' else ''}expected one of "
+        f"{', '.join(PARAMETER_TYPES)}"
+    )
 
 
 class Setting(Signal):
@@ -67,11 +48,13 @@ class Setting(Signal):
         The value to begin with; its Python type tells the parameter's when `type`
         is not given.
     type
-        PyMoDAQ's parameter type: float, int, bool, str, text, list, color, table…
+        PyMoDAQ's parameter type, one of `parameters.PARAMETER_TYPES`: float, int,
+        bool, str, text, list, itemselect, color, date, date_time, time, slide, led,
+        browsepath, table…
     title
         The text that PyMoDAQ shows; by default the attribute's name.
     limits
-        Lowest and highest value, or the choices when `type` is ``"list"``.
+        Lowest and highest value; the choices of a ``list`` or an ``itemselect``.
     units
         The unit of the value.
     readonly
@@ -117,7 +100,7 @@ class Setting(Signal):
         path: str = "",
         **signal: Any,
     ) -> None:
-        self.parameter_type = type or _TYPES.get(value.__class__, "str")
+        self.parameter_type = _known(type or type_of(value), signal.get("name", ""))
         self.limits_or_choices = None if limits is None else list(limits)
         self.units = units
         self.readonly = readonly
@@ -174,15 +157,7 @@ class Setting(Signal):
 
     def converted(self, value: Any) -> Any:
         """Return `value` in the Python type of the parameter, or say why it is none."""
-        convert = _CONVERT.get(self.parameter_type)
-        if convert is None:
-            return value
-        try:
-            return convert(value)
-        except (TypeError, ValueError) as error:
-            raise DeviceError(
-                f"{self.name}: {value!r} is no {self.parameter_type}: {error}"
-            ) from error
+        return converted(self.name, self.parameter_type, value)
 
     def check_value(self, value: Any, **_: Any) -> None:
         """Refuse a value of the wrong type or beyond the limits."""
@@ -190,16 +165,12 @@ class Setting(Signal):
         bounds = self.limits_or_choices
         if bounds is None:
             return
-        if self.parameter_type == "list":
-            if value not in bounds:
-                raise LimitError(f"{self.name}: {value!r} is none of {bounds}")
-            return
-        low, high = bounds
-        if not low <= value <= high:  # also true for NaN
-            unit = f" {self.units}" if self.units else ""
-            raise LimitError(
-                f"{self.name}: {value}{unit} is not within {low} and {high}{unit}"
-            )
+        told = beyond_limits(self.parameter_type, value, bounds)
+        if told:
+            choice = self.parameter_type in _CHOICES
+            unit = f" {self.units}" if self.units and not choice else ""
+            shown = repr(value) if choice else f"{value}{unit}"
+            raise LimitError(f"{self.name}: {shown} {told}{unit}")
 
     def get(self, **_: Any) -> Any:
         """Return the value, in the Python type of the parameter."""
