@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -43,6 +43,11 @@ class Run:
         self.path, self.uid = entry.path, entry.uid
         self.scan = entry.node.rpartition("/")[2]
         self.started = entry.started
+
+    @property
+    def start(self) -> Mapping[str, Any]:
+        """Its start document, as the catalog knows it; the file is not opened."""
+        return self._entry.start
 
     @property
     def metadata(self) -> dict[str, Any]:

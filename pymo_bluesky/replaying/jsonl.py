@@ -12,7 +12,7 @@ import numpy as np
 
 from ..values import to_json
 
-__all__ = ["to_line"]
+__all__ = ["plain", "to_line"]
 
 
 def to_line(name: str, doc: Mapping[str, Any], *, exact: bool = False) -> str:
@@ -40,10 +40,17 @@ def to_line(name: str, doc: Mapping[str, Any], *, exact: bool = False) -> str:
     document = {"name": name, "doc": dict(doc)}
     if exact:
         return to_json(document)
-    return json.dumps(_plain(document), allow_nan=False, separators=(",", ":"))
+    return json.dumps(plain(document), allow_nan=False, separators=(",", ":"))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as JSON has it; what JSON cannot say as `to_line` tells.
+
+    Examples
+    --------
+    >>> plain({"image": np.zeros((1, 2)), "dark": float("nan")})
+    {'image': [[0.0, 0.0]], 'dark': None}
+    """
     if isinstance(value, np.ndarray | np.generic):
         value = cast(
             Any, value
@@ -53,14 +60,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, complex):
-        return [_plain(value.real), _plain(value.imag)]
+        return [plain(value.real), plain(value.imag)]
     if isinstance(value, bytes | bytearray):
         return base64.b64encode(value).decode()
     if isinstance(value, Mapping):
         members = cast(Mapping[Any, Any], value)
-        return {str(key): _plain(item) for key, item in members.items()}
+        return {str(key): plain(item) for key, item in members.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in cast(list[Any], value)]
+        return [plain(item) for item in cast(list[Any], value)]
     if isinstance(value, set | frozenset):
-        return [_plain(item) for item in sorted(cast(set[Any], value), key=repr)]
+        return [plain(item) for item in sorted(cast(set[Any], value), key=repr)]
     return str(value)
