@@ -8,6 +8,7 @@ from typing import Literal
 
 __all__ = [
     "AppendError",
+    "CrashError",
     "DatasetBusyError",
     "FormatError",
     "JournalError",
@@ -40,6 +41,10 @@ class PymoError(Exception):
 
 class FormatError(PymoError, ValueError):
     """A file is not what it claims to be (not HDF5, not PyMoDAQ, damaged)."""
+
+
+class CrashError(FormatError):
+    """A file makes the process that reads it die, hang, or fill its memory."""
 
 
 class LayoutError(PymoError, ValueError):
