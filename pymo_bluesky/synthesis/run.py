@@ -24,7 +24,7 @@ from ..layouts.dates import read_date
 from ..model import Array, Branch, Scan
 from .stream import Document, Stream
 
-__all__ = ["Carried", "Origin", "carried", "synthesise"]
+__all__ = ["Carried", "Origin", "carried", "streams_of", "synthesise"]
 
 _NAMESPACE = uuid.UUID("6d1f9a52-8a4e-5c0e-9d55-6f0b8f3d2c71")
 _SAMPLE = 256
@@ -78,7 +78,7 @@ def synthesise(
         ``(name, document)``: a start, for each stream a descriptor and its events in
         the order of visiting (points that were not visited give none), a stop.
     """
-    streams = _streams(scan)
+    streams = streams_of(scan)
     uid = uuid.uuid5(_NAMESPACE, _fingerprint(scan))
     start = _start(scan, origin, streams, str(uid))
     yield "start", start
@@ -114,7 +114,7 @@ class Carried:
 
 def carried(scan: Scan) -> Iterator[Carried]:
     """The arrays whose values `synthesise` puts into events."""
-    for stream in _streams(scan):
+    for stream in streams_of(scan):
         for column in stream.described.columns:
             if column.array is not None:
                 yield Carried(
@@ -124,7 +124,14 @@ def carried(scan: Scan) -> Iterator[Carried]:
                 )
 
 
-def _streams(scan: Scan) -> list[Stream]:
+def streams_of(scan: Scan) -> list[Stream]:
+    """The streams that a scan has as a run.
+
+    Parameters
+    ----------
+    scan
+        What the file holds.
+    """
     sub_type = str(scan.attributes.get("scan_sub_type") or "")
     return [Stream.of(branch, sub_type) for branch in _measured(scan)]
 
