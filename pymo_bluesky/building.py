@@ -47,6 +47,7 @@ __all__ = [
     "layout_of",
     "local_time",
     "make_dataset",
+    "pickled_text",
     "raw_path",
     "scan_of_run",
 ]
@@ -300,10 +301,10 @@ def _log_lines(source: Iterable[Document], layout: Layout) -> Iterator[Operation
         if name == LOG:
             when = local_time(line.get("time")).strftime("%Y/%m/%d %H:%M:%S")
             text = f"{when}: {line.get('message', '')}"
-            yield Append(path, np.frombuffer(_pickled(text), np.uint8))
+            yield Append(path, np.frombuffer(pickled_text(text), np.uint8))
 
 
-def _pickled(text: str) -> bytes:
+def pickled_text(text: str) -> bytes:
     """A text as PyMoDAQ's logger pickles it: protocol 3, one opcode, nothing to run."""
     data = text.encode("utf-8", "surrogatepass")
     return b"\x80\x03X" + struct.pack("<I", len(data)) + data + b"."
