@@ -15,6 +15,7 @@ from .errors import Problem, PymoError
 
 if TYPE_CHECKING:
     from .catalog import open_catalog
+    from .converting import convert
     from .exporting import export
     from .instrument import load_devices
     from .reader import open_dataset, replay, validate
@@ -27,6 +28,7 @@ __all__ = [
     "PymoError",
     "PymodaqWriter",
     "__version__",
+    "convert",
     "export",
     "load_devices",
     "open_catalog",
@@ -39,6 +41,7 @@ __all__ = [
 
 _HOME = {
     "PymodaqWriter": "writer",
+    "convert": "converting",
     "export": "exporting",
     "load_devices": "instrument",
     "open_catalog": "catalog",
