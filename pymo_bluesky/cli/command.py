@@ -11,13 +11,14 @@ from typing import NoReturn
 from .._version import VERSION
 from ..errors import PymoError
 from .common import CUT_OFF, INTERRUPTED, REFUSED, tell_error
+from .converting import CONVERT
 from .documents import REPLAY
 from .looking import LS, SHOW, VALIDATE
 from .running import DEMO, RECOVER
 
 __all__ = ["main"]
 
-_COMMANDS = (DEMO, LS, SHOW, REPLAY, VALIDATE, RECOVER)
+_COMMANDS = (DEMO, LS, SHOW, REPLAY, CONVERT, VALIDATE, RECOVER)
 
 _EXIT_CODES = """\
 exit codes:

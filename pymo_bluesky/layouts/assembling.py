@@ -337,6 +337,11 @@ class _WithoutOnes:
     _kept: int
 
     @property
+    def path(self) -> str:
+        """Of the array in its file."""
+        return str(getattr(self._base, "path", ""))
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Of the navigation, and of what is not one."""
         rest = self._base.shape[self._kept :]

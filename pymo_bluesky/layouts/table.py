@@ -46,6 +46,7 @@ class Role(StrEnum):
     DOCUMENTS = "documents"
     EVENTS = "events of a stream"
     COLUMN = "column of documents"
+    ORIGINAL = "what a converted file held beside its scans"
     LIVE = "copy of a live plot"
     NAV_TIME = "time axis of a series"
     NAV_DISTINCT = "distinct positions of an axis"

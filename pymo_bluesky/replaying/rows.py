@@ -15,7 +15,7 @@ from ..errors import FormatError
 from ..navigation.points import pieces
 from ..values import from_json
 
-__all__ = ["ScanNode", "StreamRows", "text_lines"]
+__all__ = ["ScanNode", "StreamRows", "lines_of", "text_lines"]
 
 _ROWS = 1024
 _BYTES = 8 * 2**20
@@ -52,8 +52,12 @@ class ScanNode(Protocol):
 def text_lines(scan: ScanNode, name: str) -> Iterator[bytes]:
     """Lines of a text of the store, read piece by piece."""
     node = scan.get(f"Documents/{name}")
-    if node is None:
-        return
+    if node is not None:
+        yield from lines_of(node)
+
+
+def lines_of(node: ScanNode) -> Iterator[bytes]:
+    """Lines of a text that is stored as numbers, shape (n,), read piece by piece."""
     rest = b""
     for at in range(0, node.shape[0], _TEXT):
         lines = (rest + np.asarray(node[at : at + _TEXT]).tobytes()).split(b"\n")

@@ -1,5 +1,5 @@
 """Bluesky documents of scans that PyMoDAQ itself wrote; knows no files."""
 
-from .run import Origin, synthesise
+from .run import Carried, Origin, carried, synthesise
 
-__all__ = ["Origin", "synthesise"]
+__all__ = ["Carried", "Origin", "carried", "synthesise"]

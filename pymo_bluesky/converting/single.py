@@ -1,0 +1,148 @@
+"""One old file to a new one: written aside, compared with the old one, then published.
+
+The documents of each scan are recorded in the new layout, exactly as a run would be;
+what they do not carry goes to the group ``Original``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .. import store
+from ..errors import Problem, WriteError, listed
+from ..layouts import Layout, layout_named
+from ..publishing import publish
+from ..reader import Dataset, open_dataset
+from ..replaying.comparing import differences
+from ..store.opening import Source
+from .keeping import same_values
+from .original import original
+from .provenance import Provenance
+from .rebuilding import Rebuilding
+from .results import Conversion
+
+__all__ = ["convert_file", "discard_draft", "draft_of"]
+
+_SHOWN = 5
+
+
+def convert_file(source: str, target: str, layout: str) -> dict[str, Any]:
+    """Convert one file; a function of plain data, so that any process can do it.
+
+    Parameters
+    ----------
+    source, target
+        The file, and the new one.
+    layout
+        Of the new one.
+
+    Returns
+    -------
+    dict
+        A `Conversion` as plain data.
+
+    Raises
+    ------
+    NotFoundError, FormatError
+        When the source is not there, or no dataset that can be read whole.
+    WriteError
+        When the target is there and is not what would be made, or cannot be written.
+    """
+    old, new = Path(source), Path(target)
+    made = layout_named(layout)
+    origin = Provenance.of(old)
+    if os.path.lexists(new):
+        done = origin.made(new)
+        return Conversion(source=old, target=new, status="skipped", reason=done).plain()
+    _make_folder(new.parent)
+    draft = draft_of(new)
+    discard_draft(new)
+    try:
+        with open_dataset(old) as dataset:
+            result = _converted(dataset, origin, draft, new, made)
+        origin.require_unchanged()
+        publish(draft, new)
+    finally:
+        discard_draft(new)
+    return result.plain()
+
+
+def draft_of(target: Path) -> Path:
+    """Where a file is made before it has its name; hidden, in the same folder."""
+    return target.with_name(f".{target.name}.draft")
+
+
+def discard_draft(target: Path) -> None:
+    """Remove what a conversion that died left of a file."""
+    draft = draft_of(target)
+    for path in (draft, draft.with_name(f"{draft.name}.new")):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(
+            error.errno,
+            f"the folder {folder} cannot be made: {error.strerror}. Nothing was "
+            "written; give a folder that can be made",
+        ) from error
+
+
+def _converted(
+    dataset: Dataset, origin: Provenance, draft: Path, target: Path, layout: Layout
+) -> Conversion:
+    rebuilding = Rebuilding(dataset, layout, target)
+    if rebuilding.nothing_to_do:
+        origin.copy_to(draft)
+        kept, problems = (), ()
+    else:
+        operations = rebuilding.operations(origin.fields(dataset))
+        store.create(draft, operations, oldest=layout.oldest_format)
+        _require_equal(dataset, draft)
+        kept, problems = rebuilding.kept, rebuilding.problems
+    outer = dataset.outer_problems
+    remarks = [*outer, *(p for scan in dataset.scans for p in scan.problems)]
+    return Conversion(
+        source=dataset.path,
+        target=target,
+        scans=len(dataset.scans),
+        kept=tuple(kept),
+        problems=tuple(dict.fromkeys([*remarks, *problems])),
+    )
+
+
+def _require_equal(dataset: Dataset, draft: Path) -> None:
+    """Refuse a new file that does not give back what the old one holds."""
+    wrong: list[Problem] = []
+    for where, text in _unequal(dataset, draft):
+        wrong.append(Problem(where, "error", "differs", text))
+        if len(wrong) >= _SHOWN:
+            break
+    if wrong:
+        raise WriteError(
+            f"{dataset.path} cannot be converted without a difference; nothing was "
+            f"written. Please report this:\n{listed(wrong)}"
+        )
+
+
+def _unequal(dataset: Dataset, draft: Path) -> Iterator[tuple[str, str]]:
+    with open_dataset(draft) as made:
+        if len(made.scans) != len(dataset.scans):
+            yield "scans", f"{len(dataset.scans)} were, {len(made.scans)} are there"
+        for old, new in zip(dataset.scans, made.scans, strict=False):
+            for text in differences(old.documents(), new.documents()):
+                yield old.path, text
+    with Source(dataset.path).opened() as tree:
+        for node in original(draft):
+            if not node.where.startswith("Array"):
+                continue
+            found = tree.node(node.path)
+            if not same_values(found, node.values):
+                yield node.path, "its values are not as they were"
