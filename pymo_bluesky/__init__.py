@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .reader import open_dataset, replay, validate
     from .recovery import recover
     from .relocating import relocate
+    from .verifying import verify
     from .writer import PymodaqWriter
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "relocate",
     "replay",
     "validate",
+    "verify",
 ]
 
 _HOME = {
@@ -50,6 +52,7 @@ _HOME = {
     "relocate": "relocating",
     "replay": "reader",
     "validate": "reader",
+    "verify": "verifying",
 }
 
 

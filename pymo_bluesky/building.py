@@ -30,6 +30,7 @@ from .errors import (
     Problem,
     WriteError,
 )
+from .integrity import log_path, log_size, raw_path, seal_scan
 from .journal import ABOUT, Journal
 from .layouts import LAYOUTS, Layout, Role
 from .layouts.placing import place_dataset
@@ -48,7 +49,6 @@ __all__ = [
     "local_time",
     "make_dataset",
     "pickled_text",
-    "raw_path",
     "scan_of_run",
 ]
 
@@ -115,11 +115,6 @@ def local_time(time: Any) -> datetime.datetime:
         return datetime.datetime.fromtimestamp(float(time))
     except (ValueError, OverflowError, OSError, TypeError):
         return datetime.datetime.now()
-
-
-def raw_path(layout: Layout) -> str:
-    """Path of the group of all scans."""
-    return layout.place(Role.RAW, "/").path
 
 
 def layout_of(path: Path) -> Layout:
@@ -241,8 +236,10 @@ def _append(
     def operations(tree: store.Tree) -> Iterator[Operation]:
         numbers.append(_next_number(tree, layout))
         yield from _protect(tree, layout)
+        logged = log_size(tree, layout)
         yield from recording.operations(raw_path(layout), numbers[-1])
         yield from _log_lines(outline(), layout)
+        yield from seal_scan(tree, layout, numbers[-1], logged)
 
     store.append_to(
         path, operations, lock_timeout=lock_timeout, oldest=layout.oldest_format
@@ -296,7 +293,7 @@ def _protect(tree: store.Tree, layout: Layout) -> Iterator[Operation]:
 
 def _log_lines(source: Iterable[Document], layout: Layout) -> Iterator[Operation]:
     """Lines of the log as every PyMoDAQ has them: pickled text, time first."""
-    path = layout.place(Role.LOGGER, raw_path(layout)).path
+    path = log_path(layout)
     for name, line in source:
         if name == LOG:
             when = local_time(line.get("time")).strftime("%Y/%m/%d %H:%M:%S")

@@ -18,6 +18,7 @@ import numpy as np
 from .assets.resources import Source
 from .assets.sources import AssetFiles, relative_name
 from .errors import PymoError
+from .integrity import amend_seal
 from .operations import Append, Operation, Relink
 from .reading.dataset import Dataset
 from .reading.filling import Notes, is_there
@@ -105,7 +106,7 @@ def relocate(
     if any(move.names for move in moves):
         append_to(
             dataset,
-            lambda _: (o for move in moves for o in move.operations()),
+            lambda tree: (o for move in moves for o in move.operations(tree)),
             lock_timeout=lock_timeout,
         )
     return [one for move in moves for one in move.told]
@@ -174,7 +175,7 @@ class _Moves:
     lines: list[bytes] = field(default_factory=list[bytes])
     arrays: list[str] = field(default_factory=list[str])
 
-    def operations(self) -> Iterator[Operation]:
+    def operations(self, tree: Tree) -> Iterator[Operation]:
         """Everything that changes the dataset."""
         if not self.names:
             return
@@ -182,6 +183,8 @@ class _Moves:
             yield Relink(array, self.names)
         data = np.frombuffer(b"".join(self.lines), np.uint8)
         yield Append(f"{self.scan}/Documents/External", data)
+        changed = [array.removeprefix(f"{self.scan}/") for array in self.arrays]
+        yield from amend_seal(tree, self.scan, [*changed, "Documents/External"])
 
 
 def _moves(

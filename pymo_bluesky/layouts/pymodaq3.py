@@ -169,6 +169,7 @@ PYMODAQ3 = Layout(
                 "sample": "sample",
                 "experiment_type": "experiment_type",
                 "description": "description",
+                "pymo_bluesky_digest": "digest",
             },
             # The documentation's table says "dataset"; every program since 1.5 leaves
             # "scan" there (seen in 1.6.4, 2.2.6 and 3.6.13).

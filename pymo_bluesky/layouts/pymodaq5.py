@@ -163,6 +163,7 @@ PYMODAQ5 = Layout(
                 "sample": "sample",
                 "experiment_type": "experiment_type",
                 "description": "description",
+                "pymo_bluesky_digest": "digest",
             },
             default={"title": "Data from PyMoDAQ modules", "type": "dataset"},
         ),

@@ -90,7 +90,8 @@ class Dataset:
     def attributes(self) -> Mapping[str, Any]:
         """Decoded: author, sample, date_time, experiment_type, file."""
         about = {**self._root.root, **self._root.raw}
-        return MappingProxyType({k: v for k, v in about.items() if k != "settings"})
+        beside = ("settings", "digest")
+        return MappingProxyType({k: v for k, v in about.items() if k not in beside})
 
     @property
     def settings(self) -> Parameter | None:

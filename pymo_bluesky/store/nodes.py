@@ -18,6 +18,7 @@ import numpy as np
 from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
 
 from ..errors import FormatError, PymoError, printable
+from .virtual import mapping
 
 __all__ = ["Link", "Listing", "Node"]
 
@@ -158,6 +159,11 @@ class Node:
                 for n in range(plist.get_virtual_count())
             }
         return tuple(found)
+
+    def mapping(self) -> bytes:
+        """Which part of which file each part of a virtual array is taken from."""
+        with damage_told(self.path):
+            return mapping(self._object.id.get_create_plist())
 
     @property
     def lost_links(self) -> tuple[str, ...]:

@@ -1,0 +1,35 @@
+"""Digests that go into a dataset with each scan; knows no documents."""
+
+from __future__ import annotations
+
+from .digests import Digest, Tally, compare, rows_digest, take
+from .seals import (
+    SEAL,
+    ScanSeal,
+    TopSeal,
+    amend_seal,
+    log_path,
+    log_rows,
+    log_size,
+    raw_path,
+    seal_scan,
+    top_of,
+)
+
+__all__ = [
+    "SEAL",
+    "Digest",
+    "ScanSeal",
+    "Tally",
+    "TopSeal",
+    "amend_seal",
+    "compare",
+    "log_path",
+    "log_rows",
+    "log_size",
+    "raw_path",
+    "rows_digest",
+    "seal_scan",
+    "take",
+    "top_of",
+]

@@ -1,0 +1,327 @@
+"""Digests of the nodes of a dataset, and what differs from them; knows no layouts.
+
+A digest is taken of what a reader gets (names, attributes, values), not of the bytes in
+the file: HDF5 moves those when another program adds a scan. It is taken from the file
+that was just written, so it vouches for what is there and not for what was meant.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+
+from ..errors import FormatError, Problem, printable
+from ..store.nodes import Node
+
+__all__ = ["Digest", "Tally", "about_of", "compare", "digest_of", "rows_digest", "take"]
+
+_TILE_BYTES = 4 * 2**20
+MAX_NODES = 200_000
+"""Nodes of one scan; the largest known have some thousands."""
+
+MAX_DEPTH = 64
+"""Groups inside groups; PyMoDAQ's own trees have eight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """Of one node.
+
+    Attributes
+    ----------
+    about
+        CRC-32 of its kind and attributes.
+    values
+        CRC-32 of dtype, shape and values of an array; 0 of a group.
+    """
+
+    about: int
+    values: int
+
+    def __str__(self) -> str:
+        return f"{self.about:08x} {self.values:08x}"
+
+    @classmethod
+    def read(cls, text: str) -> Digest:
+        """From the form that `str` gives.
+
+        Examples
+        --------
+        >>> Digest.read(str(Digest(1, 255)))
+        Digest(about=1, values=255)
+        """
+        about, values = text.split(" ")
+        return cls(int(about, 16), int(values, 16))
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was read while digests were taken.
+
+    Attributes
+    ----------
+    nodes, size
+        Number of nodes; bytes of values.
+    """
+
+    nodes: int = 0
+    size: int = 0
+
+
+def take(
+    top: Node,
+    *,
+    without: Collection[str] = (),
+    tally: Tally | None = None,
+    on_error: Callable[[str, FormatError], None] | None = None,
+) -> dict[str, Digest]:
+    """Digests of a node and of all below it, by their paths relative to it.
+
+    Parameters
+    ----------
+    top
+        Group of a scan.
+    without
+        Relative paths that are left out, with all below.
+    tally
+        Counts what is read.
+    on_error
+        Is told of the nodes that cannot be read, which are left out; without it, the
+        first one is raised.
+
+    Raises
+    ------
+    FormatError
+        When something cannot be read.
+    """
+    found: dict[str, Digest] = {}
+    counted = tally or Tally()
+    for path, node in _walk(top, "", frozenset(without), 0, on_error):
+        if len(found) >= MAX_NODES:
+            raise FormatError(f"{printable(top.path)} holds over {MAX_NODES:,} nodes")
+        try:
+            found[path] = digest_of(node)
+        except FormatError as error:
+            if on_error is None:
+                raise
+            on_error(path, error)
+            continue
+        counted.nodes += 1
+        if node.is_array:
+            counted.size += math.prod(node.shape) * node.dtype.itemsize
+    return found
+
+
+def _walk(
+    node: Node,
+    path: str,
+    without: frozenset[str],
+    depth: int,
+    on_error: Callable[[str, FormatError], None] | None,
+) -> Iterator[tuple[str, Node]]:
+    if depth > MAX_DEPTH:
+        raise FormatError(
+            f"{printable(node.path)[:200]}: over {MAX_DEPTH} groups inside groups"
+        )
+    yield path, node
+    try:
+        listing = node.listing()
+    except FormatError as error:
+        if on_error is None:
+            raise
+        on_error(path, error)
+        return
+    for name, reason in listing.refused:
+        if on_error is not None:
+            on_error(_below(path, name), FormatError(f"it is not read: {reason}"))
+    for child in listing.nodes:
+        below = _below(path, child.name)
+        if below not in without:
+            yield from _walk(child, below, without, depth + 1, on_error)
+
+
+def _below(path: str, name: str) -> str:
+    return f"{path}/{name}" if path else name
+
+
+def digest_of(node: Node) -> Digest:
+    """Of one node.
+
+    Raises
+    ------
+    FormatError
+        When its attributes or values cannot be read.
+    """
+    return Digest(about_of(node), _values(node) if node.is_array else 0)
+
+
+def about_of(node: Node, *, without: Collection[str] = ()) -> int:
+    """CRC-32 of the kind and the attributes of a node.
+
+    Parameters
+    ----------
+    node
+        A group or an array.
+    without
+        Names of attributes that are left out.
+
+    Raises
+    ------
+    FormatError
+        When an attribute cannot be read.
+    """
+    about = zlib.crc32(b"array" if node.is_array else b"group")
+    attributes = node.attributes
+    for name in sorted(attributes):
+        if name not in without:
+            about = zlib.crc32(_plain(name, attributes[name]), about)
+    return about
+
+
+def _plain(name: str, value: Any) -> bytes:
+    """An attribute as bytes; two that a reader can tell apart differ here."""
+    if value is None:
+        raise FormatError(f"its attribute {printable(name)} cannot be read")
+    key = name.encode("utf-8", "surrogateescape")
+    if isinstance(value, str):
+        form, data = "text", value.encode("utf-8", "surrogateescape")
+    elif isinstance(value, bytes):
+        form, data = "bytes", value
+    else:
+        array = np.asarray(value)
+        form, data = _form(array.dtype, array.shape), _bytes_of(array)
+    return b"%s\0%s\0%d\0%s" % (key, form.encode(), len(data), data)
+
+
+def _form(dtype: np.dtype[Any], shape: tuple[int, ...]) -> str:
+    return f"{np.lib.format.dtype_to_descr(dtype)}{shape}"
+
+
+def _bytes_of(array: np.ndarray) -> bytes:
+    if array.dtype.hasobject:
+        rows = cast(list[Any], array.ravel().tolist())
+        return b"".join(_length_and(_row(row)) for row in rows)
+    return np.ascontiguousarray(array).tobytes()
+
+
+def _row(row: Any) -> bytes:
+    if isinstance(row, np.ndarray):
+        return np.ascontiguousarray(row).tobytes()
+    return row if isinstance(row, bytes) else str(row).encode("utf-8", "replace")
+
+
+def _length_and(data: bytes) -> bytes:
+    return len(data).to_bytes(8, "little") + data
+
+
+def _values(node: Node) -> int:
+    shape, dtype = node.shape, node.dtype
+    check = zlib.crc32(_form(dtype, shape).encode())
+    if node.linked():
+        # What lies in other files is not ours to vouch for; what it is taken from is.
+        return zlib.crc32(node.mapping(), check)
+    for tile in _tiles(shape, dtype.itemsize):
+        values = np.ascontiguousarray(node[tile])
+        if values.dtype.hasobject:
+            check = zlib.crc32(_bytes_of(values), check)
+        else:
+            check = zlib.crc32(values.reshape(-1).view(np.uint8), check)
+    return check
+
+
+def _tiles(shape: tuple[int, ...], itemsize: int) -> Iterator[tuple[Any, ...]]:
+    """Parts of an array that follow one another in memory, and fit in some of it.
+
+    Examples
+    --------
+    >>> list(_tiles((3, 2**20), 4))
+    [(slice(0, 1, None),), (slice(1, 2, None),), (slice(2, 3, None),)]
+    >>> list(_tiles((), 8))
+    [()]
+    """
+    if math.prod(shape) == 0:
+        return
+    row = math.prod(shape[1:]) * itemsize
+    if not shape or (shape[0] == 1 and row <= _TILE_BYTES):
+        yield ()
+        return
+    if row > _TILE_BYTES and len(shape) > 1:
+        for at in range(shape[0]):
+            for tile in _tiles(shape[1:], itemsize):
+                yield (slice(at, at + 1), *tile)
+        return
+    rows = max(1, _TILE_BYTES // max(1, row))
+    for at in range(0, shape[0], rows):
+        yield (slice(at, min(at + rows, shape[0])),)
+
+
+def rows_digest(rows: Iterator[bytes]) -> int:
+    """Of rows of different length: lines of a log.
+
+    Examples
+    --------
+    >>> rows_digest(iter([b"ab", b"c"])) == rows_digest(iter([b"a", b"bc"]))
+    False
+    """
+    check = 0
+    for row in rows:
+        check = zlib.crc32(_length_and(row), check)
+    return check
+
+
+@dataclass(slots=True)
+class _Found:
+    problems: list[Problem] = field(default_factory=list[Problem])
+
+    def error(self, where: str, kind: str, message: str) -> None:
+        self.problems.append(Problem(printable(where), "error", kind, message))
+
+
+def compare(
+    where: str, noted: Mapping[str, Digest], found: Mapping[str, Digest]
+) -> list[Problem]:
+    """What differs between the digests that were noted and those of now.
+
+    Parameters
+    ----------
+    where
+        Path that theirs are relative to.
+
+    Examples
+    --------
+    >>> was, now = {"a": Digest(1, 2)}, {"a": Digest(1, 3), "b": Digest(0, 0)}
+    >>> for problem in compare("/RawData/Scan000", was, now):
+    ...     print(problem.loc, problem.kind)
+    /RawData/Scan000/a changed
+    /RawData/Scan000/b not-covered
+    """
+    told = _Found()
+    for path, digest in noted.items():
+        place, now = f"{where}/{path}" if path else where, found.get(path)
+        if now is None:
+            told.error(place, "missing", "it is no longer there, or not readable")
+        elif now != digest:
+            parts = [
+                name
+                for name, same in (
+                    ("attributes", now.about == digest.about),
+                    ("values", now.values == digest.values),
+                )
+                if not same
+            ]
+            told.error(
+                place,
+                "changed",
+                f"its {' and '.join(parts)} are not those that were written; restore "
+                "the file from a copy",
+            )
+    for path in found.keys() - noted.keys():
+        message = "it was added after the scan was written; no digest covers it"
+        loc = printable(f"{where}/{path}")
+        told.problems.append(Problem(loc, "warning", "not-covered", message))
+    return told.problems

@@ -1,0 +1,248 @@
+"""Where digests lie in a dataset, and how they get there; knows no documents.
+
+Each scan bears its own (``Documents/Digests``), so that adding one costs in proportion
+to it and harms no other. What a scan cannot vouch for (that it is there at all, and the
+attributes of the dataset) the group of all scans vouches for, in one attribute.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import FormatError
+from ..layouts import Layout, Role
+from ..layouts.placing import place_column
+from ..operations import Append, Operation, SetAttributes
+from ..replaying.rows import text_lines
+from ..store import Node, Tree
+from .digests import Digest, about_of, digest_of, rows_digest, take
+
+__all__ = [
+    "SEAL",
+    "ScanSeal",
+    "TopSeal",
+    "amend_seal",
+    "log_path",
+    "log_rows",
+    "log_size",
+    "raw_path",
+    "seal_scan",
+    "top_of",
+]
+
+SEAL = "Documents/Digests"
+"""JSON lines with the digests of a scan; a later line amends the first."""
+
+ATTRIBUTE = "pymo_bluesky_digest"
+
+# PyMoDAQ 5.3 changes these (of the root; of the log) when it adds a scan.
+_CHANGING = frozenset({"swmr_compatible", "swmr_active", "shape", ATTRIBUTE})
+_DAMAGE = (LookupError, TypeError, ValueError, AttributeError)
+
+
+def raw_path(layout: Layout) -> str:
+    """Path of the group of all scans."""
+    return layout.place(Role.RAW, "/").path
+
+
+def log_path(layout: Layout) -> str:
+    """Path of the log of a dataset."""
+    return layout.place(Role.LOGGER, raw_path(layout)).path
+
+
+def log_size(tree: Tree, layout: Layout) -> int:
+    """How many lines the log of a dataset has."""
+    log = tree.root.get(log_path(layout))
+    return 0 if log is None else log.shape[0]
+
+
+@dataclass(frozen=True, slots=True)
+class ScanSeal:
+    """Digests of a scan.
+
+    Attributes
+    ----------
+    nodes
+        By the paths of the nodes, relative to the scan.
+    log
+        Lines that the scan added to the dataset's log: number of the first, how many,
+        and their digest.
+    """
+
+    nodes: Mapping[str, Digest]
+    log: tuple[int, int, int] = (0, 0, 0)
+
+    @classmethod
+    def read(cls, scan: Node) -> ScanSeal | None:
+        """That of a scan; None when it has none.
+
+        Raises
+        ------
+        FormatError
+            When it is damaged.
+        """
+        node = scan.get(SEAL)
+        if node is None:
+            return None
+        nodes: dict[str, Digest] = {}
+        log = (0, 0, 0)
+        try:
+            for line in text_lines(scan, "Digests"):
+                about = json.loads(line)
+                found = about["nodes"].items()
+                nodes.update({path: Digest.read(text) for path, text in found})
+                first, count, check = about.get("log", log)
+                log = int(first), int(count), int(check)
+        except _DAMAGE as error:
+            raise FormatError(f"{node.path} is damaged: {error}") from error
+        if not nodes:
+            raise FormatError(f"{node.path} is damaged: it is empty")
+        return cls(nodes, log)
+
+    def lines(self) -> bytes:
+        """As they are stored."""
+        return _line(
+            {"algorithm": "crc32", "nodes": _texts(self.nodes), "log": self.log}
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TopSeal:
+    """What the group of all scans vouches for.
+
+    Attributes
+    ----------
+    top
+        Digest of the dataset's own attributes.
+    scans
+        Numbers of the scans that bear digests.
+    """
+
+    top: int
+    scans: frozenset[int] = field(default_factory=frozenset[int])
+
+    @classmethod
+    def read(cls, raw: Node, layout: Layout) -> TopSeal | None:
+        """That of a dataset; None when it has none.
+
+        Raises
+        ------
+        FormatError
+            When it is damaged.
+        """
+        if ATTRIBUTE not in raw.attributes:
+            return None
+        try:
+            about = json.loads(layout.decode(raw.attribute(ATTRIBUTE)))
+            scans = frozenset(
+                n for first, last in about["scans"] for n in range(first, last + 1)
+            )
+            return cls(int(about["top"], 16), scans)
+        except _DAMAGE as error:
+            raise FormatError(
+                f"{raw.path}: its attribute {ATTRIBUTE} is damaged: {error}"
+            ) from error
+
+    def text(self) -> str:
+        """As it is stored.
+
+        Examples
+        --------
+        >>> TopSeal(255, frozenset({0, 1, 2, 5})).text()
+        '{"top": "000000ff", "scans": [[0, 2], [5, 5]]}'
+        """
+        pairs: list[list[int]] = []
+        for number in sorted(self.scans):
+            if pairs and pairs[-1][1] == number - 1:
+                pairs[-1][1] = number
+            else:
+                pairs.append([number, number])
+        return json.dumps({"top": f"{self.top:08x}", "scans": pairs})
+
+
+def top_of(tree: Tree, layout: Layout) -> int:
+    """Digest of the attributes of a dataset as it is now."""
+    nodes = [tree.root, tree.node(raw_path(layout))]
+    log = tree.root.get(log_path(layout))
+    nodes += [] if log is None else [log]
+    parts = [about_of(node, without=_CHANGING) for node in nodes]
+    return rows_digest(part.to_bytes(4, "little") for part in parts)
+
+
+def seal_scan(
+    tree: Tree, layout: Layout, number: int, logged: int
+) -> Iterator[Operation]:
+    """Give a scan that was just written its digests.
+
+    Parameters
+    ----------
+    tree
+        The dataset, with the scan in it.
+    number
+        Of the scan.
+    logged
+        How many lines the log had before.
+    """
+    raw = tree.node(raw_path(layout))
+    scan = tree.node(layout.place(Role.SCAN, raw.path, number).path)
+    rows = log_rows(tree, layout, logged, log_size(tree, layout) - logged)
+    seal = ScanSeal(take(scan), (logged, len(rows), rows_digest(iter(rows))))
+    made = place_column(
+        layout,
+        f"{scan.path}/Documents",
+        "Digests",
+        (0,),
+        np.dtype(np.uint8),
+        packed=True,
+    )
+    yield made
+    yield Append(made.path, np.frombuffer(seal.lines(), np.uint8))
+    try:
+        known = TopSeal.read(raw, layout)
+    except FormatError:
+        return  # it stays as it is, for `verify` to tell
+    top = TopSeal(top_of(tree, layout)) if known is None else known
+    text = TopSeal(top.top, top.scans | {number}).text()
+    yield SetAttributes(raw.path, {ATTRIBUTE: layout.encode(ATTRIBUTE, text)})
+
+
+def amend_seal(tree: Tree, scan: str, paths: Iterable[str]) -> Iterator[Operation]:
+    """Take the digests of some nodes anew, after they were changed on purpose.
+
+    Parameters
+    ----------
+    tree
+        The dataset, changed.
+    scan
+        Path of the scan.
+    paths
+        Of the nodes, relative to it.
+    """
+    top = tree.node(scan)
+    if top.get(SEAL) is None:
+        return
+    found = {path: top.get(path) for path in paths}
+    nodes = {p: digest_of(node) for p, node in found.items() if node is not None}
+    data = np.frombuffer(_line({"nodes": _texts(nodes)}), np.uint8)
+    yield Append(f"{scan}/{SEAL}", data)
+
+
+def log_rows(tree: Tree, layout: Layout, first: int, count: int) -> list[bytes]:
+    """Some lines of the log, as they are stored."""
+    log = tree.root.get(log_path(layout))
+    if log is None or not count:
+        return []
+    return [np.asarray(row).tobytes() for row in log[first : first + count]]
+
+
+def _texts(nodes: Mapping[str, Digest]) -> dict[str, str]:
+    return {path: str(digest) for path, digest in nodes.items()}
+
+
+def _line(about: Mapping[str, Any]) -> bytes:
+    return json.dumps(about).encode() + b"\n"

@@ -1,0 +1,218 @@
+"""Datasets against the digests they bear; knows no documents and no node names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .errors import FormatError, NotFoundError, Problem, printable
+from .integrity import (
+    SEAL,
+    ScanSeal,
+    Tally,
+    TopSeal,
+    compare,
+    log_rows,
+    raw_path,
+    rows_digest,
+    take,
+    top_of,
+)
+from .layouts import Layout
+from .reading.dataset import layout_of, scan_nodes
+from .store import Node, Tree, open_tree
+
+__all__ = ["Verified", "verified", "verify"]
+
+_DAMAGE = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    RuntimeError,
+    OSError,
+    ArithmeticError,
+    MemoryError,
+)
+
+
+@dataclass(slots=True)
+class Verified:
+    """What was found when a dataset was compared with its digests.
+
+    Attributes
+    ----------
+    path
+        The dataset.
+    sealed, unsealed
+        Names of the scans with digests, and of those without.
+    tally
+        What was read of them.
+    problems
+        Errors first; empty when all is as it was written.
+    """
+
+    path: Path
+    sealed: list[str] = field(default_factory=list[str])
+    unsealed: list[str] = field(default_factory=list[str])
+    tally: Tally = field(default_factory=Tally)
+    problems: list[Problem] = field(default_factory=list[Problem])
+
+    def __str__(self) -> str:
+        """In a line."""
+        tally = self.tally
+        read = f"{tally.nodes:,} nodes, {tally.size:,} bytes of values"
+        if any(problem.severity == "error" for problem in self.problems):
+            return f"{self.path}: it is not as it was written"
+        parts = [f"{len(self.sealed)} scans are as they were written"]
+        if self.unsealed:
+            parts.append(f"{len(self.unsealed)} have no digest and were read only")
+        return f"{self.path}: {', '.join(parts)} ({read})"
+
+
+def verify(path: str | os.PathLike[str]) -> list[Problem]:
+    """What in a dataset is not as it was written.
+
+    Each scan that this package writes bears digests of its attributes, arrays, settings
+    and documents; each change of what `open_dataset` or `replay` gives is an error
+    here. Scans that PyMoDAQ wrote have none: that they can be read is all that is
+    looked at, and a warning says so. Data in other files are not looked at.
+
+    Parameters
+    ----------
+    path
+        The dataset.
+
+    Returns
+    -------
+    list of Problem
+        Errors first. Empty when all is as it was written.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from event_model import compose_run
+    >>> from pymo_bluesky import export
+    >>> run = compose_run()
+    >>> documents = [("start", run.start_doc), ("stop", run.compose_stop())]
+    >>> (path,) = export(documents, tempfile.mkdtemp())["pymodaq"]
+    >>> verify(path)
+    []
+    """
+    return verified(path).problems
+
+
+def verified(path: str | os.PathLike[str]) -> Verified:
+    """The same, with what was looked at."""
+    found = Verified(Path(path))
+    try:
+        with open_tree(path) as tree:
+            found.problems += _all(tree, found)
+    except NotFoundError:
+        raise
+    except _DAMAGE as error:
+        found.problems.append(_damaged(str(path), error))
+    found.problems.sort(key=lambda problem: problem.severity != "error")
+    return found
+
+
+def _damaged(where: str, error: BaseException) -> Problem:
+    why = str(error) if isinstance(error, FormatError) else repr(error)
+    return Problem(printable(where), "error", "unreadable", why)
+
+
+def _all(tree: Tree, found: Verified) -> Iterator[Problem]:
+    layout = layout_of(tree, found.path)
+    numbers: set[int] = set()
+    for number, scan in scan_nodes(tree, layout):
+        try:
+            seal = ScanSeal.read(scan)
+            if seal is None:
+                found.unsealed.append(scan.name)
+                yield from _unsealed(scan, found.tally)
+                continue
+            numbers.add(number)
+            found.sealed.append(scan.name)
+            yield from _sealed(tree, layout, scan, seal, found.tally)
+        except _DAMAGE as error:
+            numbers.add(number)
+            yield _damaged(scan.path, error)
+    yield from _top(tree, layout, numbers)
+
+
+def _sealed(
+    tree: Tree, layout: Layout, scan: Node, seal: ScanSeal, tally: Tally
+) -> Iterator[Problem]:
+    unreadable: list[Problem] = []
+
+    def note(path: str, error: FormatError) -> None:
+        unreadable.append(_damaged(f"{scan.path}/{path}", error))
+
+    now = take(scan, without=(SEAL,), tally=tally, on_error=note)
+    yield from unreadable
+    told = {problem.loc for problem in unreadable}
+    for problem in compare(scan.path, seal.nodes, now):
+        if problem.loc not in told:
+            yield problem
+    first, count, check = seal.log
+    if rows_digest(iter(log_rows(tree, layout, first, count))) != check:
+        yield Problem(
+            printable(scan.path),
+            "error",
+            "changed",
+            f"its {count} lines of the dataset's log (from line {first} on) are not "
+            "those that were written",
+        )
+
+
+def _unsealed(scan: Node, tally: Tally) -> Iterator[Problem]:
+    """All of a scan without digests is read; HDF5 itself notices some damage."""
+    here = Tally()
+    unreadable: list[Problem] = []
+
+    def note(path: str, error: FormatError) -> None:
+        unreadable.append(_damaged(f"{scan.path}/{path}", error))
+
+    take(scan, tally=here, on_error=note)
+    yield from unreadable
+    tally.nodes += here.nodes
+    tally.size += here.size
+    yield Problem(
+        printable(scan.path),
+        "warning",
+        "no-digest",
+        f"it bears no digest (PyMoDAQ writes none); {here.nodes} nodes and "
+        f"{here.size:,} bytes of values were read, which shows damage only where HDF5 "
+        "itself notices it",
+    )
+
+
+def _top(tree: Tree, layout: Layout, numbers: set[int]) -> Iterator[Problem]:
+    """What no scan can vouch for: that the others are there, and the dataset's own."""
+    where = raw_path(layout)
+    raw = tree.root.get(where)
+    top = None if raw is None else TopSeal.read(raw, layout)
+    if top is None:
+        if numbers:
+            message = "scans bear digests, but the dataset lost the list of them"
+            yield Problem(where, "error", "missing", message)
+        return
+    for number in sorted(top.scans - numbers):
+        message = f"Scan{number:03d} was written here and is not there, or not whole"
+        yield Problem(where, "error", "missing", message)
+    for number in sorted(numbers - top.scans):
+        message = f"Scan{number:03d} is not in the list of those that were written"
+        yield Problem(where, "warning", "not-covered", message)
+    if top_of(tree, layout) != top.top:
+        message = (
+            "the attributes of the dataset (author, settings, …) are not those that "
+            "were written"
+        )
+        yield Problem(where, "error", "changed", message)
