@@ -14,6 +14,7 @@ from typing import Any
 
 from .. import store
 from ..errors import Problem, WriteError, listed
+from ..integrity import seal_all
 from ..layouts import Layout, layout_named
 from ..publishing import publish
 from ..reader import Dataset, open_dataset
@@ -105,6 +106,7 @@ def _converted(
     else:
         operations = rebuilding.operations(origin.fields(dataset))
         store.create(draft, operations, oldest=layout.oldest_format)
+        seal_all(draft, layout)
         _require_equal(dataset, draft)
         kept, problems = rebuilding.kept, rebuilding.problems
     outer = dataset.outer_problems

@@ -12,6 +12,7 @@ from .seals import (
     log_rows,
     log_size,
     raw_path,
+    seal_all,
     seal_scan,
     top_of,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "log_size",
     "raw_path",
     "rows_digest",
+    "seal_all",
     "seal_scan",
     "take",
     "top_of",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from ..layouts import Layout, Role
 from ..layouts.placing import place_column
 from ..operations import Append, Operation, SetAttributes
 from ..replaying.rows import text_lines
-from ..store import Node, Tree
+from ..store import Node, Tree, append_to
 from .digests import Digest, about_of, digest_of, rows_digest, take
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "log_rows",
     "log_size",
     "raw_path",
+    "seal_all",
     "seal_scan",
     "top_of",
 ]
@@ -209,6 +211,26 @@ def seal_scan(
     top = TopSeal(top_of(tree, layout)) if known is None else known
     text = TopSeal(top.top, top.scans | {number}).text()
     yield SetAttributes(raw.path, {ATTRIBUTE: layout.encode(ATTRIBUTE, text)})
+
+
+def seal_all(path: Path, layout: Layout) -> None:
+    """Give all scans of a dataset that was just made their digests.
+
+    Raises
+    ------
+    AppendError
+        When it cannot be written; it is as it was.
+    """
+
+    def operations(tree: Tree) -> Iterator[Operation]:
+        names = tree.node(raw_path(layout)).names()
+        numbers = map(layout.row(Role.SCAN).number_of, names)
+        logged = 0  # the first scan vouches for the whole log
+        for number in sorted(n for n in numbers if n is not None):
+            yield from seal_scan(tree, layout, number, logged)
+            logged = log_size(tree, layout)
+
+    append_to(path, operations, oldest=layout.oldest_format)
 
 
 def amend_seal(tree: Tree, scan: str, paths: Iterable[str]) -> Iterator[Operation]:
