@@ -33,7 +33,7 @@ from .errors import (
 from .integrity import log_path, log_size, raw_path, seal_scan
 from .journal import ABOUT, Journal
 from .layouts import LAYOUTS, Layout, Role
-from .layouts.placing import place_dataset
+from .layouts.placing import place_dataset, place_log
 from .operations import Append, Operation, SetAttributes
 from .recording import Recording, Source, dataset_attributes
 from .settings import plain_settings
@@ -47,6 +47,7 @@ __all__ = [
     "has_swmr",
     "layout_of",
     "local_time",
+    "lost_documents",
     "make_dataset",
     "pickled_text",
     "scan_of_run",
@@ -184,6 +185,7 @@ def add_scan(
     assets: Mode = "link",
     folder: Path | None = None,
     lock_timeout: float = 2.0,
+    remarks: Sequence[Problem] = (),
 ) -> Built:
     """Put a run into a dataset as its next scan, whole or not at all.
 
@@ -201,6 +203,8 @@ def add_scan(
         Where the dataset will be, when it is not where it is made.
     lock_timeout
         How long to wait while another program has the dataset open, in seconds.
+    remarks
+        What else is known to be wrong with the run.
 
     Raises
     ------
@@ -218,10 +222,19 @@ def add_scan(
             layout,
             lambda: documents_of(outline()),
             files,
+            list(remarks),
         )
         number = _append(path, layout, recording, outline, lock_timeout)
     name = layout.row(Role.SCAN).named(number)
     return Built(path, name, tuple(recording.problems))
+
+
+def lost_documents(run: str, count: Any) -> list[Problem]:
+    """What there is to say of a run of which so many documents were not recorded."""
+    if not isinstance(count, int) or count < 1:
+        return []
+    message = f"{count} of its documents could not be recorded; they are lost"
+    return [Problem(f"run {run}", "error", "lost-documents", message)]
 
 
 def _append(
@@ -238,7 +251,7 @@ def _append(
         yield from _protect(tree, layout)
         logged = log_size(tree, layout)
         yield from recording.operations(raw_path(layout), numbers[-1])
-        yield from _log_lines(outline(), layout)
+        yield from _log_lines(tree, outline(), layout)
         yield from seal_scan(tree, layout, numbers[-1], logged)
 
     store.append_to(
@@ -291,11 +304,18 @@ def _protect(tree: store.Tree, layout: Layout) -> Iterator[Operation]:
         yield SetAttributes("/", {"swmr_active": np.False_})
 
 
-def _log_lines(source: Iterable[Document], layout: Layout) -> Iterator[Operation]:
+def _log_lines(
+    tree: store.Tree, source: Iterable[Document], layout: Layout
+) -> Iterator[Operation]:
     """Lines of the log as every PyMoDAQ has them: pickled text, time first."""
     path = log_path(layout)
+    there = tree.root.get(path) is not None
     for name, line in source:
         if name == LOG:
+            if not there:
+                # PyMoDAQ's windows make it, its scripts do not.
+                yield place_log(layout, raw_path(layout))
+                there = True
             when = local_time(line.get("time")).strftime("%Y/%m/%d %H:%M:%S")
             text = f"{when}: {line.get('message', '')}"
             yield Append(path, np.frombuffer(pickled_text(text), np.uint8))

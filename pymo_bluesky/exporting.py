@@ -6,7 +6,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from .layouts import layout_named
 from .names import file_prefix as filled_prefix
 from .publishing import publish
 from .writer import PymodaqWriter
+from .writer.landing import Landing
 
 __all__ = ["export"]
 
@@ -96,8 +96,11 @@ class _DraftWriter(PymodaqWriter):
     """Writes a dataset that will be in another folder when it is finished."""
 
     def __init__(self, draft: Path, folder: Path, **options: Any) -> None:
+        self._folder = folder
         super().__init__(draft.parent, append_to=draft, renew="never", **options)
-        self._put = partial(self._put, folder=folder)
+
+    def _made_landing(self, lock_timeout: float, folder: Path | None = None) -> Landing:
+        return super()._made_landing(lock_timeout, folder or self._folder)
 
 
 def _file_name(template: str, start: Mapping[str, Any]) -> str:

@@ -7,15 +7,16 @@ folder.
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any, cast
 
 from .errors import PymoError
 
-__all__ = ["dataset_name", "file_prefix", "safe_name"]
+__all__ = ["dataset_name", "file_prefix", "safe_name", "unknown_fields"]
 
 # File systems allow 255; numbers, endings, undo files and journals come behind.
 _MAX_BYTES = 200
@@ -109,6 +110,29 @@ def dataset_name(
             "least one field in each part"
         )
     return PurePosixPath(*parts)
+
+
+def unknown_fields(
+    template: str, start: Mapping[str, Any], given: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Fields of a template that mean nothing, each with what may be meant.
+
+    Parameters
+    ----------
+    template, start, given
+        As for `dataset_name`.
+
+    Examples
+    --------
+    >>> list(unknown_fields("{sampel}_{date}", {"sample": "Si"}, {"date": "20261122"}))
+    [('sampel', 'sample')]
+    """
+    known = [*map(str, start), *given]
+    for match in _FIELD.finditer(template):
+        name, key = match[1], match[2]
+        if (key or name) not in start and (key or name not in given):
+            like: list[str] = difflib.get_close_matches(key or name, known, 1)
+            yield key or name, "".join(like)
 
 
 def _filled(

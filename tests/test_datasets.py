@@ -430,6 +430,7 @@ def test_one_run_per_dataset_holds_when_a_dataset_is_busy(tmp_path):
         write(writer, documents[:1], run("inner")[:1])
         with h5py.File(tmp_path / "all_000.h5", "r"):
             write(writer, documents[1:])
+            assert len(writer.scans) == 1  # which waits until it is in a dataset
         write(writer, run("inner")[1:])
     assert written(writer) == ["all_002.h5 Scan000", "all_001.h5 Scan000"]
 

@@ -363,7 +363,7 @@ def test_an_export_that_lost_a_race_replaces_nothing(tmp_path):
         yield from run_of()
         final.write_text("precious")
 
-    with pytest.raises(WriteError, match="made by another program meanwhile"):
+    with pytest.raises(WriteError, match="another program made it meanwhile"):
         export(racing(), tmp_path, "run")
     assert final.read_text() == "precious"
     assert left_in(tmp_path) == ["run.h5"]

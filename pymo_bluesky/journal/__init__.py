@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from .appending import JournalWriter
+from .outbox import Bound, DelayedOutbox, Elsewhere, Outbox, Pending
 from .records import ABOUT, SUFFIX, EmptyJournalError, Journal, abandoned
 
 __all__ = [
     "ABOUT",
     "SUFFIX",
+    "Bound",
+    "DelayedOutbox",
+    "Elsewhere",
     "EmptyJournalError",
     "Journal",
     "JournalWriter",
+    "Outbox",
+    "Pending",
     "abandoned",
 ]

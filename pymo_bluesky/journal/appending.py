@@ -12,9 +12,8 @@ import fcntl
 import functools
 import os
 import threading
-import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,7 +24,7 @@ from .records import ABOUT, MAGIC, as_record
 __all__ = ["JournalWriter"]
 
 _IOV_MAX = 1000
-_LOOK_AGAIN = 1.0  # seconds until the name of the file is looked at again
+_COPIED = 2**22
 
 
 class JournalWriter:
@@ -58,17 +57,22 @@ class JournalWriter:
 
     def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
         self.path = path
+        self._name = os.fspath(path)  # pathlib takes as long as the system does
         self._fd = _made(path)
+        made = os.fstat(self._fd)
+        self._identity = made.st_dev, made.st_ino
+        self._torn = False
         self._pid = os.getpid()
         self._size = 0
+        self._synced = 0
+        self._sync_error: OSError | None = None
         self._lock = threading.Lock()
-        self._look_at = 0.0
         _watch_forks()
         _open.add(self)
         try:
             # Tells `recover` that the writer lives; the kernel lets go of it with us.
             lock(self._fd, path, 5.0)
-            self._write([MAGIC, *as_record(ABOUT, dict(about))])
+            self.write([MAGIC, *as_record(ABOUT, dict(about))])
         except BaseException:
             self.discard()
             raise
@@ -83,23 +87,36 @@ class JournalWriter:
         """Whether this process may write; a child that was forked may not."""
         return self._pid == os.getpid()
 
-    def append(self, name: str, doc: Mapping[str, Any]) -> None:
-        """Write one document; it is safe once this returns."""
-        self._write(as_record(name, doc))
-
-    def _write(self, parts: list[Any]) -> None:
-        # Before the lock: a forked child may have inherited it locked.
+    def require_ours(self) -> None:
+        """Raise WriteError in a child that was forked."""
         if not self.is_ours:
             raise WriteError(
                 f"the journal {self.path} belongs to process {self._pid}; after a "
                 "fork, let the parent alone write"
             )
+
+    def append(self, name: str, doc: Mapping[str, Any]) -> None:
+        """Write one document; it is safe once this returns."""
+        self.write(as_record(name, doc))
+
+    def write(self, parts: Sequence[Any]) -> None:
+        """Write one document that `as_record` has taken apart."""
+        # Before the lock: a forked child may have inherited it locked.
+        if self._pid != os.getpid():
+            self.require_ours()
         # Log records come from any thread.
         with self._lock:
             self._require_in_place()
+            self._require_synced()
             try:
+                if self._torn:
+                    os.ftruncate(self._fd, self._size)
+                self._torn = True
                 self._size += _write_all(self._fd, parts, self._size)
+                self._torn = False
             except OSError as error:
+                with contextlib.suppress(OSError):  # else before the next write
+                    os.ftruncate(self._fd, self._size)
                 raise WriteError(
                     error.errno,
                     f"the journal {self.path} takes no more data: {error.strerror}. "
@@ -111,26 +128,75 @@ class JournalWriter:
         """Raise WriteError when the file is closed, removed, moved or replaced."""
         if self._fd < 0:
             raise WriteError(f"the journal {self.path} is closed")
-        ours = os.fstat(self._fd)
-        removed = ours.st_nlink == 0
-        now = time.monotonic()
-        if not removed and now < self._look_at:
-            return
+        # By the name, each time: a folder that was replaced keeps the file alive.
         try:
-            moved = not os.path.samestat(ours, self.path.stat())
+            there = os.stat(self._name)  # noqa: PTH116 - twice as fast
+            found = there.st_dev, there.st_ino
         except OSError:
-            moved = True
-        if removed or moved:
-            what = "removed" if removed else "moved away"
+            found = None
+        if found != self._identity:
+            what = "moved away" if os.fstat(self._fd).st_nlink else "removed"
             raise WriteError(
                 f"the journal {self.path} was {what} while the run went on (folder "
                 "deleted or replaced?); the documents from here on are not safe"
             )
-        self._look_at = now + _LOOK_AGAIN
+
+    def _require_synced(self) -> None:
+        """Raise WriteError when the disk did not keep what it had taken."""
+        error, self._sync_error = self._sync_error, None
+        if error is not None:
+            raise WriteError(
+                error.errno,
+                f"the journal {self.path} could not be synced: {error.strerror}. A "
+                "failing disk may not have kept what it took since the last time",
+            ) from error
 
     def sync(self) -> None:
-        """Force what was appended to the disk, against the loss of power."""
-        os.fdatasync(self._fd)
+        """Force what was appended to the disk, against the loss of power.
+
+        Documents may be appended meanwhile. A failure is raised here, and again by
+        the next `append`, in case this is called where nobody listens.
+        """
+        with self._lock:
+            if self._fd < 0 or self._synced == self._size or not self.is_ours:
+                return
+            size, fd = self._size, os.dup(self._fd)
+        try:
+            os.fdatasync(fd)
+            self._synced = size
+        except OSError as error:
+            self._sync_error = error
+            raise
+        finally:
+            os.close(fd)
+
+    def move_to(self, other: JournalWriter) -> None:
+        """Give all that is safe here to another journal, in place of its own, and end.
+
+        Reads the open file, which is there even when its name is gone. Nothing is
+        appended meanwhile, and nothing afterwards.
+
+        Raises
+        ------
+        OSError
+            When this one cannot be read, or the other not be written; this one goes on.
+        """
+        with self._lock, other._lock:
+            at = 0
+            while at < self._size:
+                data = os.pread(self._fd, min(_COPIED, self._size - at), at)
+                if not data:
+                    raise WriteError(
+                        f"{self.path} ends after {at} of {self._size} bytes: another "
+                        "program has cut it off"
+                    )
+                at += _write_all(other._fd, [data], at)
+            other._size = at
+            self._let_go()
+        with contextlib.suppress(OSError):  # else `recover` finds both, one cut short
+            now = self.path.stat()
+            if (now.st_dev, now.st_ino) == self._identity:
+                self.path.unlink()
 
     def close(self) -> None:
         """Close the file; the journal stays until its scan is in the dataset."""
@@ -191,22 +257,18 @@ def _made(path: Path) -> int:
         ) from error
 
 
-def _write_all(fd: int, parts: list[Any], start: int) -> int:
-    """Write all parts at `start`, or leave the file as long as it was."""
+def _write_all(fd: int, parts: Sequence[Any], start: int) -> int:
+    """Write all parts at `start`, however the system splits it; give the bytes."""
     total = 0
     queue = [memoryview(part) for part in parts]
-    try:
-        while queue:
-            if len(queue) == 1:  # most documents; what fault injectors know, too
-                done = os.pwrite(fd, queue[0], start + total)
-            else:
-                done = os.pwritev(fd, queue[:_IOV_MAX], start + total)
-            total += done
-            while queue and done >= len(queue[0]):
-                done -= len(queue.pop(0))
-            if done:
-                queue[0] = queue[0][done:]
-    except OSError:
-        os.ftruncate(fd, start)
-        raise
+    while queue:
+        if len(queue) == 1:  # most documents; what fault injectors know, too
+            done = os.pwrite(fd, queue[0], start + total)
+        else:
+            done = os.pwritev(fd, queue[:_IOV_MAX], start + total)
+        total += done
+        while queue and done >= len(queue[0]):
+            done -= len(queue.pop(0))
+        if done:
+            queue[0] = queue[0][done:]
     return total

@@ -14,7 +14,13 @@ from ..model import Array, Axis, Branch, Channel, Module, Scan
 from ..operations import MakeArray, MakeGroup, Operation
 from .table import Kind, Layout, Node, Role
 
-__all__ = ["place_column", "place_dataset", "place_group", "place_scan"]
+__all__ = [
+    "place_column",
+    "place_dataset",
+    "place_group",
+    "place_log",
+    "place_scan",
+]
 
 _MODULE_ROLES = {"actuator": Role.ACTUATOR, "detector": Role.DETECTOR}
 
@@ -35,8 +41,13 @@ def place_dataset(
     yield MakeGroup(root.path, root.attributes)
     group = layout.place(Role.RAW, root.path, **raw)
     yield MakeGroup(group.path, group.attributes)
-    log = layout.place(Role.LOGGER, group.path)
-    yield MakeArray(
+    yield place_log(layout, group.path)
+
+
+def place_log(layout: Layout, raw: str) -> MakeArray:
+    """The empty log of a dataset; `raw` is the path of the group of all scans."""
+    log = layout.place(Role.LOGGER, raw)
+    return MakeArray(
         path=log.path,
         shape=(0,),
         dtype=np.dtype(np.uint8),

@@ -36,6 +36,7 @@ from .survey import RunSurvey, StreamSurvey, dimension_stream, survey_run
 __all__ = ["Recording", "Source", "dataset_attributes"]
 
 Source = Callable[[], Iterable[Document]]
+_INCOMPLETE = ("missing-events", "lost-documents")
 _HELD_BYTES = 2**20
 _HELD_TOTAL = 24 * 2**20
 
@@ -95,6 +96,8 @@ class Recording:
         Gives the same documents, but only dtype and shape of large arrays count.
     files
         Looks into the files of external data; without it they are not shown.
+    problems
+        What is known to be wrong with the run; others are added.
 
     Examples
     --------
@@ -109,8 +112,8 @@ class Recording:
     layout: Layout
     outline: Source | None = None
     files: ExternalFiles | None = None
-    run: RunSurvey = field(init=False)
     problems: list[Problem] = field(default_factory=list[Problem])
+    run: RunSurvey = field(init=False)
     _streams: list[_Stream] = field(init=False)
     _deposit: Deposit = field(init=False)
 
@@ -214,7 +217,8 @@ class Recording:
             "scan_type": kind,
             "scan_sub_type": sub_kind,
             "scan_name": _text(start, "scan_name") or name,
-            "scan_done": bool(stop and stop.get("exit_status") == "success"),
+            "scan_done": bool(stop and stop.get("exit_status") == "success")
+            and not any(problem.kind in _INCOMPLETE for problem in self.problems),
             "uid": self.run.uid,
             "plan_name": _text(start, "plan_name"),
             "exit_status": str(stop.get("exit_status", "")) if stop else "no stop",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from .callback import PymodaqWriter, Status
+from .callback import PymodaqWriter
+from .status import Status
 
 __all__ = ["PymodaqWriter", "Status"]

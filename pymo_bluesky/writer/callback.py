@@ -5,45 +5,29 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+import threading
+import time
+import weakref
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
 from ..assets.cutting import Mode, mode_named
-from ..building import Built, add_scan
-from ..errors import DatasetBusyError, Problem, PymoError, WriteError
-from ..journal import Journal
+from ..errors import Problem, PymoError, WriteError
+from ..journal import Pending
 from ..layouts import Layout, layout_named
-from .openrun import LogLines, OpenRun, seconds
+from .homes import Homes
+from .landing import Landing
+from .openrun import Care, LogLines, OpenRun, seconds
+from .options import OnError, WhenFull, bound_of, rescue_of
+from .status import Status
 from .succession import TEMPLATE, Renewal, Succession
+from .syncing import Syncing
 
 __all__ = ["PymodaqWriter", "Status"]
 
 log = logging.getLogger("pymo_bluesky")
-
-
-@dataclass(slots=True)
-class Status:
-    """How a writer fares.
-
-    Attributes
-    ----------
-    runs
-        Runs that are open.
-    written
-        Scans that are in a dataset.
-    problems
-        What could not be shown in a scan as it was.
-    left
-        Journals of runs that could not be put into a dataset; `recover` does it.
-    """
-
-    runs: int = 0
-    written: int = 0
-    problems: list[Problem] = field(default_factory=list[Problem])
-    left: list[Path] = field(default_factory=list[Path])
 
 
 class PymodaqWriter:
@@ -57,7 +41,7 @@ class PymodaqWriter:
     directory
         Base folder; made when the first run starts.
     layout
-        ``"pymodaq5"``, which a living PyMoDAQ opens, or ``"pymodaq3"``.
+        ``"pymodaq5"`` (default), which a living PyMoDAQ opens, or ``"pymodaq3"``.
     template
         Path of a dataset below `directory`, without its number ``_NNN`` and ``.h5``.
         ``{date}``, ``{year}``, ``{time}`` and members of the start document
@@ -75,11 +59,27 @@ class PymodaqWriter:
     lock_timeout
         When another program holds the dataset for longer than this many seconds, the
         scan goes to a new dataset.
+    on_error
+        What a disk that fails means: ``"raise"`` an error at that document, which ends
+        the plan; or ``"continue"``: the run goes on in a folder of `rescue`, and that
+        is said loudly when it stops.
+    rescue
+        Folders for runs whose own disk fails, the best first; by default one below the
+        user's data, then one for temporary files.
+    max_pending
+        How much may wait in memory for a slow disk, in bytes or, as a `timedelta`, by
+        the age of the oldest document. By default nothing does: each call waits for
+        the disk. `Status.pending` tells what a kill would lose.
+    when_full
+        What a document meets that would be more than `max_pending`: it has to
+        ``"wait"``; or the call has to ``"raise"`` an error, and it is not recorded.
+    sync_interval
+        Force the journals to the disk every so many seconds, against the loss of
+        power. By default the system decides when; a killed program loses nothing
+        either way.
 
     Attributes
     ----------
-    paths, scans
-        Dataset and name of the scan of each run, by its uid.
     status
         How it fares.
 
@@ -89,6 +89,8 @@ class PymodaqWriter:
         For an unknown layout.
     FormatError
         When `append_to` is no PyMoDAQ dataset, or one of before 2.0.1.
+    PymoError
+        For options that contradict each other.
     WriteError
         From a call: the document could not be made safe, or the scan not be added.
 
@@ -109,34 +111,63 @@ class PymodaqWriter:
         self,
         directory: str | os.PathLike[str],
         *,
-        layout: str = "pymodaq5",
+        layout: str | None = None,
         template: str = TEMPLATE,
         renew: Renewal = "day",
         max_bytes: int | None = None,
         append_to: str | os.PathLike[str] | None = None,
         assets: Mode = "link",
         lock_timeout: float = 2.0,
+        on_error: OnError = "raise",
+        rescue: Iterable[str | os.PathLike[str]] | None = None,
+        max_pending: int | timedelta | None = None,
+        when_full: WhenFull = "wait",
+        sync_interval: float | None = None,
     ) -> None:
         self.directory = Path(directory).expanduser().absolute()
-        self.assets = mode_named(assets)
-        self._put = partial(add_scan, assets=assets, lock_timeout=lock_timeout)
-        self.paths: dict[str, Path] = {}
-        self.scans: dict[str, str] = {}
-        self.status = Status()
+        self.assets: Mode = mode_named(assets)
+        self._care = Care(bound_of(max_pending, when_full), rescue_of(on_error, rescue))
+        self._runs: dict[str, OpenRun] = {}
+        self.status = Status(measure=self._pending)
         self._datasets = Succession(
             self.directory,
-            layout_named(layout),
+            layout_named("pymodaq5" if layout is None else layout),
             template=template,
             renew=renew,
             max_bytes=max_bytes,
         )
         if append_to is not None:
-            self._datasets.go_on_with(Path(append_to).expanduser().absolute())
+            self._go_on_with(Path(append_to).expanduser().absolute(), layout)
         self.layout: Layout = self._datasets.layout
-        self._runs: dict[str, OpenRun] = {}
-        self._homes: dict[str, str] = {}
+        self._landing = self._made_landing(lock_timeout)
+        self._homes = Homes()
         self._lost: dict[str, str] = {}
+        self._lock = threading.RLock()
         self._handler = LogLines(self._runs)
+        self._syncing = (
+            None if sync_interval is None else Syncing(self._runs, sync_interval)
+        )
+        if max_pending is not None:
+            weakref.finalize(self, _drain, self._runs)  # at exit, too
+
+    def _made_landing(self, lock_timeout: float, folder: Path | None = None) -> Landing:
+        return Landing(
+            self._datasets,
+            self.status,
+            assets=self.assets,
+            lock_timeout=lock_timeout,
+            folder=folder,
+            rescue=self._care.rescue,
+        )
+
+    def _go_on_with(self, dataset: Path, layout: str | None) -> None:
+        self._datasets.go_on_with(dataset)
+        found = self._datasets.layout.name
+        if layout not in (None, found):
+            raise PymoError(
+                f"{dataset} has the layout {found!r}, and layout={layout!r} was asked "
+                "for; a dataset goes on in its own. Leave `layout` away, or `append_to`"
+            )
 
     # ------------------------------------------------------------------- documents
 
@@ -152,21 +183,46 @@ class PymodaqWriter:
         if name == "start":
             self._start(doc)
             return
-        uid = self._home_of(name, doc)
-        if name in ("descriptor", "resource", "stream_resource") and uid:
-            self._homes[str(doc.get("uid"))] = uid
+        uid = self._homes.of(name, doc, next(reversed(self._runs), ""))
         run = self._runs.get(uid)
         if run is None:
             raise self._refusal(name, doc, uid)
         try:
-            run.journal.append(name, doc)
-        except BaseException:
-            if name == "stop":  # the last of the run: `recover` may have its journal
-                self._forget(run)
-                self._leave(run)
+            run.outbox.put(name, doc)
+        except BaseException as error:
+            self._failed(run, name, error)
             raise
         if name == "stop":
             self._stop(run, doc)
+        elif name == "descriptor":
+            self._report(run, run.space.before(doc))
+        elif time.monotonic() >= run.look_at:
+            self._report(run, run.look())
+
+    def _failed(self, run: OpenRun, name: str, error: BaseException) -> None:
+        """Note that a document of a run is not safe."""
+        run.failure = run.failure or str(error)
+        self.status.failed.setdefault(run.uid, str(error))
+        if not isinstance(error, WriteError):  # it did not even get to the journal
+            run.outbox.lost += 1
+        if name == "stop":  # the last of the run: `recover` may have its journal
+            self._forget(run)
+            self._landing.leave(run)
+
+    def _report(self, run: OpenRun, problems: Iterable[Problem]) -> None:
+        """Tell what threatens a run while it goes on."""
+        for problem in problems:
+            self.status.problems.append(problem)
+            log.warning("%s", problem.message)
+        if run.was_rescued and run.uid not in self.status.failed:
+            self.status.failed[run.uid] = run.failure
+            self.status.rescued.append(run.journal.path)
+            log.error(
+                "THE DISK OF THE RUN %s FAILS: %s. It goes on in %s",
+                run.uid,
+                run.failure,
+                run.journal.path,
+            )
 
     def _refusal(self, name: str, doc: Mapping[str, Any], uid: str) -> PymoError:
         """Why a document that belongs to no open run is not taken."""
@@ -177,41 +233,53 @@ class PymodaqWriter:
                 "writer saw start; subscribe the writer before the run begins"
             )
         if name == "stop":
+            self._homes.forget(uid)
             del self._lost[uid]
-            self._homes = {k: v for k, v in self._homes.items() if v != uid}
-        return WriteError(f"the run {uid} is not recorded: {why}")
+        return WriteError(f"this {name} document of the run {uid} is not taken: {why}")
 
     def _start(self, doc: Mapping[str, Any]) -> None:
         uid = str(doc.get("uid", ""))
-        if uid in self._runs:
-            raise PymoError(f"the run {uid} has started already and has not stopped")
-        self._homes[uid] = uid
+        with self._lock:
+            if uid in self._runs:
+                raise PymoError(
+                    f"the run {uid} has started already and has not stopped"
+                )
+            self._homes.add(uid)
+            try:
+                run = self._opened(doc)
+            except Exception as error:
+                self._lost[uid] = f"it could not start ({error})"
+                self.status.failed[uid] = str(error)
+                raise
+            self._lost.pop(uid, None)
+            if not self._runs:
+                self._handler.attach()
+            self._runs[uid] = run
+            self._landing.paths[uid] = run.dataset
+            self.status.runs = len(self._runs)
+            if self._syncing is not None:
+                self._syncing.begin()
+        self._report(run, run.look())
+
+    def _opened(self, start: Mapping[str, Any]) -> OpenRun:
+        """A journal for a run, beside its dataset; or elsewhere."""
+        about = {"layout": self.layout.name, "assets": self.assets}
         try:
-            self._open(uid, doc)
-        except Exception as error:
-            self._lost[uid] = str(error)
-            raise
-        self._lost.pop(uid, None)
-
-    def _open(self, uid: str, doc: Mapping[str, Any]) -> None:
-        dataset = self._datasets.take(doc)
-        run = OpenRun.begin(doc, dataset, self.layout.name, self.assets)
-        if not self._runs:
-            self._handler.attach()
-        self._runs[uid] = run
-        self.paths[uid] = dataset
-        self.status.runs = len(self._runs)
-
-    def _home_of(self, name: str, doc: Mapping[str, Any]) -> str:
-        """The run of a document, by what it refers to."""
-        for member in ("run_start", "descriptor", "resource", "stream_resource"):
-            reference = doc.get(member)
-            if isinstance(reference, str) and reference in self._homes:
-                return self._homes[reference]
-        # A resource need not name its run, and a datum can come before its resource.
-        if name in ("resource", "datum", "datum_page") and self._runs:
-            return next(reversed(self._runs))
-        return ""
+            return OpenRun.begin(start, self._datasets.take(start), about, self._care)
+        except (PymoError, OSError) as error:
+            if self._care.rescue is None:
+                raise
+            reasons = [str(error)]
+        for folder in self._care.rescue.folders:
+            try:
+                dataset = self._datasets.take_elsewhere(folder, start)
+                run = OpenRun.begin(start, dataset, about, self._care)
+            except (PymoError, OSError) as error:
+                reasons.append(f"{folder}: {error}")
+            else:
+                run.failure = reasons[0]
+                return run
+        raise WriteError("; nor can it start elsewhere: ".join(reasons))
 
     # -------------------------------------------------------------------- datasets
 
@@ -219,6 +287,18 @@ class PymodaqWriter:
     def path(self) -> Path | None:
         """The current dataset; None before the first run."""
         return self._datasets.current
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """The dataset of each run, by its uid; waits for those that are being added."""
+        self._landing.settle()
+        return self._landing.paths
+
+    @property
+    def scans(self) -> dict[str, str]:
+        """The name of each run's scan; waits for those that are being added."""
+        self._landing.settle()
+        return self._landing.scans
 
     def new_dataset(self) -> None:
         """Begin a new dataset with the next run."""
@@ -231,60 +311,51 @@ class PymodaqWriter:
         run.note(
             f"the run ends: {doc.get('exit_status', 'unknown')}{reason}", seconds(doc)
         )
-        self._finish(run)
-
-    def _finish(self, run: OpenRun) -> None:
-        """Put a run into its dataset; its journal goes when that is done."""
+        self._report(run, ())
         self._forget(run)
-        try:
-            built = self._add(run)
-        except BaseException as error:
-            self._leave(run)
-            if not isinstance(error, Exception):
-                raise
-            raise WriteError(
-                f"the run {run.uid} is not in a dataset: {error}. Its documents are "
-                f"safe in {run.journal.path}; `pymo-bluesky recover` makes a scan of "
-                "them"
-            ) from error
-        self.paths[run.uid], self.scans[run.uid] = built.path, built.scan
-        self.status.written += 1
-        problems = [*built.problems, *run.problems()]
-        self.status.problems.extend(problems)
-        # Ours to the end: a `recover` in between would add the scan once more.
-        _remove(run.journal.path, built)
-        run.journal.close()
-        _tell(built, problems)
+        if any(other.journal.is_ours for other in list(self._runs.values())):
+            # Their events are not to wait until this one is in its dataset.
+            self._landing.land_behind(run)
+            return
+        with contextlib.ExitStack() as both:
+            both.callback(self._landing.wait)
+            self._landing.land(run)
 
-    def _forget(self, run: OpenRun) -> None:
-        """Take no more documents of a run."""
-        del self._runs[run.uid]
-        if not self._runs:
-            self._handler.detach()
-        self._homes = {k: v for k, v in self._homes.items() if v != run.uid}
-        self.status.runs = len(self._runs)
+    def _forget(self, run: OpenRun, why: str | None = None) -> None:
+        """Take no more documents of a run; with a reason, tell those that come."""
+        with self._lock:
+            del self._runs[run.uid]
+            if not self._runs:
+                self._handler.detach()
+                if self._syncing is not None:
+                    self._syncing.end()
+            if why is None:
+                self._homes.forget(run.uid)
+            else:
+                self._lost[run.uid] = why
+            self.status.runs = len(self._runs)
 
-    def _leave(self, run: OpenRun) -> None:
-        """Leave a run to `recover`; the next one gets a dataset that may do better."""
-        run.journal.close()
-        self.status.left.append(run.journal.path)
-        self.paths.pop(run.uid, None)
-        self._datasets.leave(run.dataset)
-
-    def _add(self, run: OpenRun) -> Built:
-        journal = Journal(run.journal.path, end=run.journal.size)
-        try:
-            return self._put(run.dataset, self.layout, journal)
-        except DatasetBusyError as error:
-            log.warning("%s The scan goes to a new dataset.", error)
-        dataset = self._datasets.take_other(run.dataset, next(iter(journal))[1])
-        run.moves_to(dataset)
-        return self._put(dataset, self.layout, journal)
+    def _pending(self) -> Pending:
+        each = [run.outbox.pending for run in list(self._runs.values())]
+        return sum(each, Pending())
 
     def flush(self) -> None:
-        """Force what was journalled to the disk, against the loss of power."""
+        """Force all documents to the disk, against the loss of power.
+
+        Raises
+        ------
+        WriteError
+            When the disk does not take them.
+        """
         for run in list(self._runs.values()):
-            run.journal.sync()
+            run.outbox.drain()
+            try:
+                run.journal.sync()
+            except OSError as error:
+                raise WriteError(
+                    error.errno, f"{run.journal.path} could not be synced: {error}"
+                ) from error
+        self._landing.settle()
 
     def close(self) -> None:
         """Write the runs that have not stopped as they are, and end.
@@ -292,9 +363,18 @@ class PymodaqWriter:
         In a forked child it does nothing: the runs are the parent's.
         """
         with contextlib.ExitStack() as all_of_them:
+            all_of_them.callback(self._landing.wait)
             for run in reversed(list(self._runs.values())):
                 if run.journal.is_ours:
-                    all_of_them.callback(self._finish, run)
+                    all_of_them.callback(self._close, run)
+
+    def _close(self, run: OpenRun) -> None:
+        self._forget(
+            run,
+            "writer.close() ended the run before its stop, and what had come until "
+            "then is its scan. Close the writer when the run is over",
+        )
+        self._landing.land(run)
 
     def __enter__(self) -> Self:
         return self
@@ -303,29 +383,12 @@ class PymodaqWriter:
         self.close()
 
 
-def _remove(journal: Path, built: Built) -> None:
-    try:
-        journal.unlink()
-    except OSError as error:
-        log.warning(
-            "%s is in %s, but its journal %s could not be removed (%s); "
-            "`pymo-bluesky recover` does it",
-            built.scan,
-            built.path,
-            journal,
-            error,
-        )
-
-
-def _tell(built: Built, problems: Sequence[Problem]) -> None:
-    if problems:
-        log.warning(
-            "%s, %s: %d remarks, which `pymo-bluesky validate` tells; the first: %s",
-            built.path.name,
-            built.scan,
-            len(problems),
-            problems[0].message,
-        )
+def _drain(runs: Mapping[str, OpenRun]) -> None:
+    """See that what waits at the exit of the interpreter is written."""
+    for run in list(runs.values()):
+        if run.journal.is_ours:
+            with contextlib.suppress(WriteError):  # `recover` makes do with the rest
+                run.outbox.drain()
 
 
 def _key_of(doc: Mapping[str, Any]) -> str:

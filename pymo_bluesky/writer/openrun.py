@@ -6,17 +6,45 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
 
 from ..building import LOG
 from ..errors import Problem, WriteError
-from ..journal import ABOUT, SUFFIX, JournalWriter
+from ..journal import (
+    ABOUT,
+    SUFFIX,
+    Bound,
+    DelayedOutbox,
+    Elsewhere,
+    JournalWriter,
+    Outbox,
+)
 from ..names import safe_name
+from .rescue import Rescue
+from .space import Space
 
-__all__ = ["LogLines", "OpenRun", "seconds"]
+__all__ = ["Care", "LogLines", "OpenRun", "seconds"]
+
+LOOK_AGAIN = 1.0  # seconds until a run is looked at again
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """What is done so that a run is not lost.
+
+    Attributes
+    ----------
+    bound
+        How much may wait for a slow disk; nothing without it.
+    rescue
+        Where runs go on whose own disk fails; without it they end in an error.
+    """
+
+    bound: Bound | None = None
+    rescue: Rescue | None = None
 
 
 @dataclass(slots=True)
@@ -24,13 +52,22 @@ class OpenRun:
     """One open run: its journal, and the dataset it will go to."""
 
     uid: str
-    journal: JournalWriter
     dataset: Path
+    home: Path
+    space: Space
+    outbox: Outbox = field(init=False)
+    failure: str = ""
+    look_at: float = 0.0
     lines_lost: int = 0
+    _rescues: int = 0
 
     @classmethod
     def begin(
-        cls, start: Mapping[str, Any], dataset: Path, layout: str, assets: str
+        cls,
+        start: Mapping[str, Any],
+        dataset: Path,
+        about: Mapping[str, Any],
+        care: Care,
     ) -> Self:
         """Open the journal of a run that starts.
 
@@ -40,29 +77,69 @@ class OpenRun:
             When the start document could not be made safe; no journal is left.
         """
         uid = str(start.get("uid", ""))
-        about = {"run": uid, "dataset": dataset.name, "layout": layout}
-        about["assets"] = assets
-        run = cls(uid, JournalWriter(_journal_path(dataset, uid), about), dataset)
+        about = {"run": uid, "dataset": dataset.name, **about}
+        journal = JournalWriter(_journal_path(dataset, uid), about)
+        run = cls(uid, dataset, dataset.parent, Space(start, dataset.parent))
+        elsewhere = run._elsewhere(about, care.rescue)
         try:
-            run.journal.append("start", start)
+            # Not delayed: a run whose start is not on the disk has not started.
+            run.outbox = Outbox(journal, elsewhere)
+            run.outbox.put("start", start)
         except BaseException:
-            run.journal.discard()
+            journal.discard()
             raise
+        if care.bound is not None:
+            run.outbox = DelayedOutbox(run.journal, care.bound, elsewhere)
         plan = start.get("plan_name", "a run")
         run.note(f"{plan} begins (run {uid})", seconds(start))
         return run
 
+    def _elsewhere(
+        self, about: Mapping[str, Any], rescue: Rescue | None
+    ) -> Elsewhere | None:
+        if rescue is None:
+            return None
+
+        def take_over(journal: JournalWriter, error: WriteError) -> JournalWriter:
+            self.failure = self.failure or str(error)
+            moved = rescue.take_over(journal, about, error)
+            self._rescues += 1
+            self.look_at = 0.0  # so that it is told at once
+            return moved
+
+        return take_over
+
+    @property
+    def journal(self) -> JournalWriter:
+        """Where its documents are."""
+        return self.outbox.journal
+
+    @property
+    def was_rescued(self) -> bool:
+        """Whether its journal is elsewhere, because its own disk failed."""
+        return self._rescues > 0
+
     def moves_to(self, dataset: Path) -> None:
-        """Go to another dataset of the same folder; `recover` is to know it."""
+        """Go to another dataset in the folder of the journal; `recover` is to know."""
         self.journal.append(ABOUT, {"dataset": dataset.name})
         self.dataset = dataset
+
+    def end(self) -> None:
+        """See that all is in the journal, and what is missing is said there.
+
+        Raises
+        ------
+        WriteError
+            When not all could be written.
+        """
+        self.outbox.drain()
+        if self.outbox.lost:
+            self.journal.append(ABOUT, {"lost": self.outbox.lost})
 
     def note(self, message: str, at: float | None = None) -> None:
         """Add a line to the log of the dataset; one that is lost stops no run."""
         line = {"time": time.time() if at is None else at, "message": message}
-        try:
-            self.journal.append(LOG, line)
-        except WriteError:
+        if not self.outbox.note(LOG, line):
             self.lines_lost += 1
 
     def problems(self) -> Iterator[Problem]:
@@ -70,6 +147,11 @@ class OpenRun:
         if self.lines_lost:
             message = f"{self.lines_lost} lines of the log could not be written"
             yield Problem(f"run {self.uid}", "warning", "lost-log-lines", message)
+
+    def look(self) -> Iterator[Problem]:
+        """What to say of a run that goes on, once in a while."""
+        self.look_at = time.monotonic() + LOOK_AGAIN
+        yield from self.space.during(self.journal.size)
 
 
 class LogLines(logging.Handler):

@@ -11,7 +11,7 @@ from ..building import claim, has_swmr, layout_of, local_time, make_dataset
 from ..errors import PymoError
 from ..journal import abandoned
 from ..layouts import Layout
-from ..names import dataset_name
+from ..names import dataset_name, unknown_fields
 
 __all__ = ["TEMPLATE", "Renewal", "Succession"]
 
@@ -65,6 +65,7 @@ class Succession:
         self._renew: Renewal = renew
         self._max_bytes = max_bytes
         self._day = ""
+        self._unknown: set[str] = set()
 
     def go_on_with(self, dataset: Path) -> None:
         """Begin with an existing dataset, ours or PyMoDAQ's, in its own layout.
@@ -105,6 +106,10 @@ class Succession:
             self.current = self._claim(start, than.parent)
         return self.current
 
+    def take_elsewhere(self, folder: Path, start: Mapping[str, Any]) -> Path:
+        """A new dataset in a folder of its own, for a run whose own disk fails."""
+        return self._claim(start, folder)
+
     def leave(self, dataset: Path) -> None:
         """Let a dataset have no more scans."""
         if self.current == dataset:
@@ -119,7 +124,19 @@ class Succession:
         return not full and self._renew != "run"
 
     def _claim(self, start: Mapping[str, Any], folder: Path | None = None) -> Path:
-        name = dataset_name(self._template, start, _times(start.get("time")))
+        times = _times(start.get("time"))
+        name = dataset_name(self._template, start, times)
+        for field, like in unknown_fields(self._template, start, times):
+            if field not in self._unknown:
+                self._unknown.add(field)
+                log.warning(
+                    "template %r: the start document has no %r%s; 'none' stands in the "
+                    "name of %s",
+                    self._template,
+                    field,
+                    f" (is {like!r} meant?)" if like else "",
+                    name,
+                )
         folder = folder or self._directory / name.parent
         path = claim(folder, name.name, lambda p: make_dataset(p, self.layout, start))
         left = abandoned(folder)

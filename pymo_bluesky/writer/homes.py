@@ -1,0 +1,68 @@
+"""Which run a document belongs to, by what it refers to; knows no files."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["Homes"]
+
+_KNOWN_BY_UID = ("descriptor", "resource", "stream_resource")
+
+
+class Homes:
+    """The runs of documents.
+
+    Examples
+    --------
+    >>> homes = Homes()
+    >>> homes.add("4b1d")
+    >>> homes.of("descriptor", {"uid": "d", "run_start": "4b1d"})
+    '4b1d'
+    """
+
+    def __init__(self) -> None:
+        self._homes: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def add(self, run: str) -> None:
+        """Know a run that starts."""
+        with self._lock:
+            self._homes[run] = run
+
+    def of(self, name: str, doc: Mapping[str, Any], last: str = "") -> str:
+        """The run of a document; others that refer to it are of the same.
+
+        Parameters
+        ----------
+        name, doc
+            The document.
+        last
+            The run that started last.
+
+        Returns
+        -------
+        str
+            Its uid; empty when the document refers to nothing that is known.
+        """
+        uid = self._found(doc)
+        # A resource need not name its run, and a datum can come before its resource.
+        if not uid and name in ("resource", "datum", "datum_page"):
+            uid = last
+        if uid and name in _KNOWN_BY_UID:
+            with self._lock:
+                self._homes[str(doc.get("uid"))] = uid
+        return uid
+
+    def _found(self, doc: Mapping[str, Any]) -> str:
+        for member in ("run_start", "descriptor", "resource", "stream_resource"):
+            reference = doc.get(member)
+            if isinstance(reference, str) and reference in self._homes:
+                return self._homes[reference]
+        return ""
+
+    def forget(self, run: str) -> None:
+        """Know a run, and what belongs to it, no more."""
+        with self._lock:
+            self._homes = {k: v for k, v in self._homes.items() if v != run}
