@@ -180,7 +180,13 @@ class Actuator(Device, PositionerBase):  # pyright: ignore[reportIncompatibleMet
     def refresh(self) -> float:
         """Ask the hardware for its position, and tell all who watch it."""
         with self._hardware:
-            position = float(self.get_actuator_value())
+            try:
+                position = float(self.get_actuator_value())
+            except AttributeError as error:
+                # ophyd would tell of a missing `position`, and hide the cause.
+                raise DeviceError(
+                    f"{self.name} cannot tell where it is: {error}"
+                ) from error
         self.readback.put(position, force=True)
         self._set_position(position)
         return position

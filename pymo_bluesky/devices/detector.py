@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
@@ -14,11 +14,20 @@ from ophyd import Device, Kind
 from ophyd.device import create_device_from_components
 from ophyd.status import DeviceStatus
 
-from pymo_bluesky.devices.channel import Axis, Channel
+from pymo_bluesky.devices.channel import (
+    Axis,
+    Background,
+    Channel,
+    ErrorBars,
+    is_channel,
+)
 from pymo_bluesky.devices.errors import DeviceError
-from pymo_bluesky.devices.roi import ROI_TYPES, Roi
+from pymo_bluesky.devices.measuring import Average
+from pymo_bluesky.devices.regions import roi_components
+from pymo_bluesky.devices.roi import Roi
+from pymo_bluesky.devices.switches import Averages, BackgroundSwitch
 
-__all__ = ["Detector", "Detector0D", "Detector1D", "Detector2D"]
+__all__ = ["Detector", "Frames"]
 
 Frames = Mapping[str, npt.ArrayLike]
 
@@ -27,7 +36,17 @@ class Detector(Device):
     """What all detectors have; subclass `Detector0D`, `Detector1D` or `Detector2D`.
 
     A subclass declares its channels, axes and settings as components, and overrides
-    `grab`.
+    `grab`. Each channel gets a companion for its background, ``<channel>_background``,
+    that is read once a background was taken.
+
+    Attributes
+    ----------
+    naverage
+        So many measurements are averaged, here or, where the class says
+        ``hardware_averaging = True``, by the hardware itself.
+    background
+        Whether a background was taken; ``bps.mv(camera.background, True)`` takes one.
+        Data are recorded as they were measured, the background beside them.
 
     Parameters
     ----------
@@ -36,13 +55,30 @@ class Detector(Device):
         CircularROI, LinearROI) and what that class takes. They become the components
         ``roi_00``, ``roi_01``…
     timeout
-        Seconds that one measurement may take; None: any time.
+        Seconds that one `grab` may take; None: any time.
     **device
         What `ophyd.Device` takes.
     """
 
-    dimension: ClassVar[int]
+    dimension: ClassVar[int | None]
+    hardware_averaging: ClassVar[bool] = False
     settings_root: ClassVar[str] = "detector_settings"
+
+    naverage = Cpt(
+        Averages, value=1, limits=(1, 1_000_000), path="main_settings/Naverage"
+    )
+    background = Cpt(BackgroundSwitch, value=False, path="main_settings/background")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Add the companions for backgrounds, as components of the class."""
+        for attr, component in list(vars(cls).items()):
+            kind = component.cls if isinstance(component, Cpt) else None
+            companion = f"{attr}_background"
+            if is_channel(kind) and companion not in vars(cls):
+                added = Cpt(Background, of=attr, kind=Kind.omitted)
+                setattr(cls, companion, added)
+                added.__set_name__(cls, companion)
+        super().__init_subclass__(**kwargs)
 
     def __new__(
         cls, *args: Any, rois: Sequence[Mapping[str, Any]] = (), **kwargs: Any
@@ -63,6 +99,7 @@ class Detector(Device):
     ) -> None:
         self.timeout = timeout
         self._grabbing = threading.Lock()
+        self._stopped = threading.Event()
         self._last: DeviceStatus | None = None
         super().__init__(prefix, name=name, **device)
         if not self.channels:
@@ -72,9 +109,12 @@ class Detector(Device):
             )
         for attr, axis in self.axes.items():
             self._check_axis(attr, axis)
+        for attr, channel in self.channels.items():
+            if self.dimension_of(attr) == 0 and channel.kind == Kind.normal:
+                channel.kind = Kind.hinted  # `normal` is what a Component says
 
     def _check_axis(self, attr: str, axis: Axis) -> None:
-        if not 0 <= axis.index < self.dimension:
+        if self.dimension is not None and not 0 <= axis.index < self.dimension:
             raise DeviceError(
                 f"{self.name}: the axis {attr!r} is of dimension {axis.index}, but a "
                 f"Detector{self.dimension}D has {self.dimension}, counted from 0"
@@ -87,8 +127,24 @@ class Detector(Device):
 
     @property
     def channels(self) -> dict[str, Channel]:
-        """The channels by attribute name."""
-        return self._components_of(Channel)
+        """The channels by attribute name, without their companions."""
+        found = self._components_of(Channel)
+        return {attr: sig for attr, sig in found.items() if is_channel(type(sig))}
+
+    @property
+    def errors(self) -> dict[str, ErrorBars]:
+        """The error bars by attribute name."""
+        return self._components_of(ErrorBars)
+
+    @property
+    def backgrounds(self) -> dict[str, Background]:
+        """The backgrounds by attribute name, taken or not."""
+        return self._components_of(Background)
+
+    @property
+    def measured(self) -> dict[str, Channel]:
+        """All that a measurement gives: channels and error bars, by attribute name."""
+        return {**self.channels, **self.errors}
 
     @property
     def axes(self) -> dict[str, Axis]:
@@ -122,6 +178,24 @@ class Detector(Device):
                 axes[axis.index] = np.asarray(axis.get())
         return axes
 
+    def dimension_of(self, channel: str) -> int | None:
+        """Return the number of signal dimensions of a channel; None: any."""
+        if self.dimension is not None:
+            return self.dimension
+        return self.channels[channel].dimension
+
+    def panel_of(self, channel: str) -> int:
+        """Return the number of the panel that PyMoDAQ shows a channel in.
+
+        Channels of the same dimension and axes share a panel.
+        """
+        panels = dict.fromkeys(self._panel(attr) for attr in self.channels)
+        return list(panels).index(self._panel(channel))
+
+    def _panel(self, channel: str) -> tuple[Any, ...]:
+        axes = (a for a, axis in self.axes.items() if axis.belongs_to(channel))
+        return (self.dimension_of(channel), *axes)
+
     def grab(self) -> Frames:
         """Measure once; runs in a thread of its own and may take its time.
 
@@ -136,19 +210,51 @@ class Detector(Device):
 
     def trigger(self) -> DeviceStatus:
         """Start one measurement; the status is done when it can be read."""
+        return self._start(self._accept)
+
+    def take_background(self, take: bool = True) -> DeviceStatus:
+        """Measure the background that belongs to all that is measured from now on.
+
+        Parameters
+        ----------
+        take
+            False drops it.
+        """
+        if take:
+            return self._start(self._accept_background)
+        self._show_background(False)
+        status = DeviceStatus(self)
+        status.set_finished()
+        return status
+
+    def stop(self, *, success: bool = False) -> None:
+        """Measure no more: the average under way fails after this frame."""
+        self._stopped.set()
+        super().stop(success=success)
+
+    def _start(self, accept: Callable[[Average, float], None]) -> DeviceStatus:
         if not self._grabbing.acquire(blocking=False):
             raise DeviceError(
                 f"{self.name} is measuring; wait for it before the next trigger"
             )
-        status = self._last = DeviceStatus(self, timeout=self.timeout)
+        self._stopped.clear()
+        timeout = self.timeout
+        if timeout is not None:
+            timeout *= 1 if self.hardware_averaging else self.naverage.get()
+        status = self._last = DeviceStatus(self, timeout=timeout)
         threading.Thread(
-            target=self._measure, args=(status,), name=f"{self.name}-grab", daemon=True
+            target=self._measure,
+            args=(status, accept),
+            name=f"{self.name}-grab",
+            daemon=True,
         ).start()
         return status
 
-    def _measure(self, status: DeviceStatus) -> None:
+    def _measure(
+        self, status: DeviceStatus, accept: Callable[[Average, float], None]
+    ) -> None:
         try:
-            self._accept(self.grab(), time.time())
+            accept(self._averaged(status), time.time())
         except Exception as error:  # noqa: BLE001 - goes to the plan by the status
             self._grabbing.release()
             status.set_exception(error)
@@ -156,30 +262,76 @@ class Detector(Device):
             self._grabbing.release()
             status.set_finished()
 
-    def _accept(self, frames: Frames, timestamp: float) -> None:
-        channels = self.channels
-        if set(frames) != set(channels):
+    def _averaged(self, status: DeviceStatus) -> Average:
+        average = Average()
+        count = 1 if self.hardware_averaging else self.naverage.get()
+        while average.count < count and not status.done:  # done: timed out
+            if self._stopped.is_set() and average.count:
+                raise DeviceError(f"{self.name} was stopped while it measured")
+            average.add(self._checked(self.grab()))
+        return average
+
+    def _checked(self, frames: Frames) -> dict[str, npt.NDArray[Any]]:
+        needed, possible = set(self.channels), set(self.measured)
+        if not needed <= set(frames) <= possible:
             raise DeviceError(
                 f"{self.name}.grab() gave the channels {sorted(frames)}; "
-                f"declared are {sorted(channels)}"
+                f"declared are {sorted(needed)}"
             )
-        arrays = {attr: np.asarray(frames[attr]) for attr in channels}
-        for attr, array in arrays.items():
-            self._check_shape(attr, array)
-        for attr, channel in channels.items():
-            channel.accept(arrays[attr], timestamp=timestamp)
+        arrays = {attr: np.asarray(frame) for attr, frame in frames.items()}
+        for attr in self.channels:
+            self._check_shape(attr, arrays[attr])
+        for attr, errors in self.errors.items():
+            if attr in arrays and arrays[attr].shape != arrays[errors.of].shape:
+                raise DeviceError(
+                    f"{self.name}.grab() gave {attr!r} of shape {arrays[attr].shape}, "
+                    f"and {errors.of!r}, whose error bars they are, of shape "
+                    f"{arrays[errors.of].shape}"
+                )
+        return arrays
+
+    def _accept(self, average: Average, timestamp: float) -> None:
+        if self.background.get():
+            self._check_background(average)
+        for attr, channel in self.channels.items():
+            channel.accept(average.mean(attr), timestamp=timestamp)
+        for attr, errors in self.errors.items():
+            errors.accept(average.error_bars(attr, errors.of), timestamp=timestamp)
         for roi in self.rois.values():
             roi.measure(timestamp)
 
+    def _accept_background(self, average: Average, timestamp: float) -> None:
+        for background in self.backgrounds.values():
+            background.accept(average.mean(background.of), timestamp=timestamp)
+        self._show_background(True)
+
+    def _show_background(self, shown: bool) -> None:
+        for background in self.backgrounds.values():
+            background.kind = Kind.normal if shown else Kind.omitted
+        self.background.put(shown, force=True)
+
+    def _check_background(self, average: Average) -> None:
+        for background in self.backgrounds.values():
+            taken = np.asarray(background.get()).shape
+            now = average.mean(background.of).shape
+            if taken != now:
+                raise DeviceError(
+                    f"{self.name} measured {background.of!r} of shape {now}, but its "
+                    f"background is of shape {taken}; take it again, or drop it"
+                )
+
     def _check_shape(self, attr: str, array: npt.NDArray[Any]) -> None:
-        if array.ndim != self.dimension:
+        dimension = self.dimension_of(attr)
+        if dimension is not None and array.ndim != dimension:
             raise DeviceError(
                 f"{self.name}.grab() gave {attr!r} with {array.ndim} dimensions "
-                f"{array.shape}; a Detector{self.dimension}D has {self.dimension}"
+                f"{array.shape}; expected {dimension}"
             )
         for name, axis in self.axes.items():
-            length = len(np.asarray(axis.get()))
-            if axis.belongs_to(attr) and length != array.shape[axis.index]:
+            if not axis.belongs_to(attr):
+                continue
+            length = len(axis.get())
+            if array.shape[axis.index : axis.index + 1] != (length,):
                 raise DeviceError(
                     f"{self.name}.grab() gave {attr!r} of shape {array.shape}, but the "
                     f"axis {name!r} of dimension {axis.index} has {length} values"
@@ -187,7 +339,7 @@ class Detector(Device):
 
     def _measure_if_never_done(self) -> None:
         # A data key tells shape and dtype, which only a measurement shows.
-        if not all(channel.measured for channel in self.channels.values()):
+        if not all(channel.measured for channel in self.measured.values()):
             started = self._last if self._grabbing.locked() else None
             (started or self.trigger()).wait(self.timeout)
 
@@ -202,83 +354,11 @@ class Detector(Device):
         return super().describe()
 
 
-class Detector0D(Detector):
-    """A detector of numbers: a photodiode, a multimeter.
-
-    Examples
-    --------
-    >>> class Thermometer(Detector0D):
-    ...     sample = Cpt(Channel, units="K")
-    ...     def grab(self):
-    ...         return {"sample": 293.5}
-    >>> thermometer = Thermometer(name="thermometer")
-    >>> thermometer.trigger().wait()
-    >>> thermometer.read()["thermometer_sample"]["value"]
-    293.5
-    """
-
-    dimension = 0
-
-    def __init__(self, prefix: str = "", *, name: str, **detector: Any) -> None:
-        super().__init__(prefix, name=name, **detector)
-        for channel in self.channels.values():
-            if channel.kind == Kind.normal:  # what a Component says by default
-                channel.kind = Kind.hinted
-
-
-class Detector1D(Detector):
-    """A detector of spectra or traces, with one signal axis.
-
-    Examples
-    --------
-    >>> class Spectrometer(Detector1D):
-    ...     spectrum = Cpt(Channel, units="counts")
-    ...     wavelength = Cpt(Axis, index=0, value=[500.0, 600.0, 700.0], units="nm")
-    ...     def grab(self):
-    ...         return {"spectrum": [1.0, 3.0, 5.0]}
-    >>> band = {"type": "LinearROI", "position": [590, 800]}
-    >>> spectrometer = Spectrometer(name="spectrometer", rois=[band])
-    >>> spectrometer.read()["spectrometer_roi_00"]["value"]
-    3.0
-    """
-
-    dimension = 1
-
-
-class Detector2D(Detector):
-    """A detector of images, shape ``(ny, nx)``, with the axes y (0) and x (1).
-
-    Examples
-    --------
-    >>> class Camera(Detector2D):
-    ...     image = Cpt(Channel, units="counts")
-    ...     def grab(self):
-    ...         return {"image": np.ones((3, 4), "uint16")}
-    >>> Camera(name="camera").describe()["camera_image"]["shape"]
-    [3, 4]
-    """
-
-    dimension = 2
-
-
 def _with_rois(
     base: type[Detector], rois: Sequence[Mapping[str, Any]]
 ) -> type[Detector]:
     """Make a subclass of `base` with one component per region."""
-    components: dict[str, Cpt[Any]] = {}
-    for index, declared in enumerate(rois):
-        options = dict(declared)
-        roi_type = options.pop(
-            "type", "RectROI" if base.dimension == 2 else "LinearROI"
-        )
-        cls = ROI_TYPES.get(roi_type)
-        if cls is None or cls.dimension != base.dimension:
-            fitting = [n for n, c in ROI_TYPES.items() if c.dimension == base.dimension]
-            raise DeviceError(
-                f"{base.__name__} cannot have a region of type {roi_type!r}; "
-                f"expected one of {', '.join(fitting) or 'none at all'}"
-            )
-        components[f"roi_{index:02d}"] = Cpt(cls, index=index, **options)
+    components = roi_components(base.__name__, base.dimension, rois)
     made = create_device_from_components(
         base.__name__, docstring=base.__doc__, base_class=base, **components
     )

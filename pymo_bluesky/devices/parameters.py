@@ -1,8 +1,8 @@
 """PyMoDAQ's parameter types: which values each takes; knows nothing of ophyd.
 
-A value is held as a document can carry it: a date as seconds since 1970, a table as
-JSON text, the selection of an ``itemselect`` as a list. The recorder makes PyMoDAQ's
-own value of it.
+A value is held as plain Python: a date as seconds since 1970, a table as a dict, the
+selection of an ``itemselect`` as a list. Documents carry it as `documented` says; the
+recorder makes PyMoDAQ's own value of it again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from pymo_bluesky.devices.errors import DeviceError
 
-__all__ = ["PARAMETER_TYPES", "beyond_limits", "converted", "type_of"]
+__all__ = ["PARAMETER_TYPES", "beyond_limits", "converted", "documented", "type_of"]
 
 
 def _flag(value: Any) -> bool:
@@ -83,7 +83,7 @@ def _selection(value: Any) -> list[str]:
 
 
 def _table(value: Any) -> Any:
-    """Rows of a name and a value, as JSON; or an array, as it is."""
+    """Rows of a name and a value; or an array of two dimensions."""
     if isinstance(value, str):
         value = json.loads(value)
     if isinstance(value, Mapping):
@@ -93,7 +93,7 @@ def _table(value: Any) -> Any:
                 item, bool | int | float | str
             ):
                 raise TypeError("expected names, each with a number or a text")
-        return json.dumps(dict(rows))
+        return dict(rows)
     array = np.asarray(value)
     if array.ndim != 2:
         raise TypeError("expected a mapping, or an array of two dimensions")
@@ -117,7 +117,7 @@ _CONVERT: dict[str, _Convert | None] = {
     **dict.fromkeys(("table", "table_view"), _table),
 }
 
-#: The types that a setting can have. A ``group`` is a device that holds settings.
+#: The types whose values are checked. A ``group`` is a device that holds settings.
 PARAMETER_TYPES = tuple(_CONVERT)
 
 _TYPES: tuple[tuple[type | tuple[type, ...], str], ...] = (
@@ -154,7 +154,7 @@ def converted(name: str, parameter_type: str, value: Any) -> Any:
     name
         Of the setting, for the message.
     parameter_type
-        One of `PARAMETER_TYPES`.
+        One of `PARAMETER_TYPES`; of any other the value is taken as it is.
     value
         What a user gave.
 
@@ -168,10 +168,10 @@ def converted(name: str, parameter_type: str, value: Any) -> Any:
     >>> begin = datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC)
     >>> converted("begin", "date_time", begin)
     1795305600.0
-    >>> converted("masses", "table", {"Li": 6.94})
-    '{"Li": 6.94}'
+    >>> converted("masses", "table", '{"Li": 6.94}')
+    {'Li': 6.94}
     """
-    convert = _CONVERT[parameter_type]
+    convert = _CONVERT.get(parameter_type)
     if convert is None:
         return value
     try:
@@ -180,6 +180,17 @@ def converted(name: str, parameter_type: str, value: Any) -> Any:
         raise DeviceError(
             f"{name}: {value!r} is no {parameter_type}: {error}"
         ) from error
+
+
+def documented(value: Any) -> Any:
+    """Return a converted value as a document can carry it: a mapping becomes JSON.
+
+    Examples
+    --------
+    >>> documented({"Li": 6.94}), documented(0.5)
+    ('{"Li": 6.94}', 0.5)
+    """
+    return json.dumps(value) if isinstance(value, Mapping) else value
 
 
 def beyond_limits(parameter_type: str, value: Any, limits: Sequence[Any]) -> str | None:

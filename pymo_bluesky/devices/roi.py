@@ -1,29 +1,28 @@
-"""Regions of interest as ophyd devices; knows nothing of where data come from."""
+"""What all regions of interest have; knows nothing of their shapes."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 from ophyd import Component as Cpt
 from ophyd import Device, Kind, Signal
-from ophyd.device import Staged
 from ophyd.signal import UNSET_VALUE
 
-from pymo_bluesky.devices.cropping import MATH_FUNCTIONS, Bounds, box_bounds, crop
+from pymo_bluesky.devices.cropping import PLACES, Bounds, compute, crop
 from pymo_bluesky.devices.datakeys import describe_value
 from pymo_bluesky.devices.errors import DeviceError
-from pymo_bluesky.devices.setting import Setting
+from pymo_bluesky.devices.setting import RunSetting, Setting
 
-__all__ = ["ROI_TYPES", "CircularROI", "EllipseROI", "LinearROI", "RectROI", "Roi"]
+__all__ = ["Roi", "RoiParameter", "RoiResult", "length", "roi_type"]
 
 # PyMoDAQ gives each region of a viewer a colour of its own.
 _COLORS = ((255, 0, 0), (0, 170, 0), (0, 0, 255), (255, 128, 0), (170, 0, 170))
 
 
-class _RoiParameter(Setting):
+class RoiParameter(Setting):
     """A parameter of a region.
 
     Parameters
@@ -61,58 +60,61 @@ class _RoiParameter(Setting):
             "of": self.region.data_key,
             "roi": self.region.label,
             "parameter": self.parameter,
+            "viewer": self.region.viewer,
         }
 
 
-class _Enabled(_RoiParameter):
-    """Whether the region computes; not to be changed under a running plan."""
+class _Chooser(RunSetting, RoiParameter):
+    """A parameter that decides which results the region gives."""
 
-    def check_value(self, value: Any, **_: Any) -> None:
-        """Refuse a change that would break the descriptor of a run."""
-        super().check_value(value)
-        staged = getattr(self.root, "_staged", Staged.no)
-        if staged is Staged.yes and self.converted(value) != self.get():
-            raise DeviceError(
-                f"{self.name} cannot change while {self.root.name} is staged by a "
-                "plan, because the events of a run all hold the same readings; "
-                "change it before the plan"
-            )
+    def changes_readings(self, value: Any) -> bool:
+        """Whether other results are read then."""
+        region = self.region
+        now = {"enabled": region.enabled.get(), "math_function": region.function}
+        return bool(
+            region.given(**now) != region.given(**{**now, self.parameter: value})
+        )
 
     def put(self, value: Any, **kwargs: Any) -> None:
-        """Take a new value; the reading of the region comes or goes with it."""
+        """Take a new value; the readings of the region come or go with it."""
         super().put(value, **kwargs)
-        self.region.result.kind = Kind.hinted if self.get() else Kind.omitted
-        if self.get() and self.region.channel.measured:
-            self.region.measure(self.region.channel.timestamp)
+        self.region.refresh()
 
 
-class _RoiResult(Signal):
-    """What the region computed last: a float; NaN when it holds no pixel."""
+class RoiResult(Signal):
+    """What the region computed last: a float; NaN when it holds no pixel.
 
-    def __init__(self, **signal: Any) -> None:
+    Parameters
+    ----------
+    along
+        The signal dimension on which it is a place; None: a value of the channel.
+    """
+
+    def __init__(self, *, along: int | None = None, **signal: Any) -> None:
+        self.along = along
         super().__init__(value=UNSET_VALUE, **signal)
         self._metadata["write_access"] = False
 
     def describe(self) -> dict[str, dict[str, Any]]:
-        """Return the data key; units are those of the channel."""
+        """Return the data key; the unit is the channel's, or that of its axis."""
         roi: Any = self.parent
         key = describe_value(
             0.0,
             source=self.source_name,
-            units=roi.channel.units,
+            units=roi.result_units(self.along),
             role={"role": "roi_data", "of": roi.data_key, "roi": roi.label},
         )
         return {self.name: key}
 
 
-def _roi_type(value: str = "") -> Any:
+def roi_type(value: str = "") -> Any:
     """Declare the type of a region, a parameter that never changes."""
-    return Cpt(_RoiParameter, value=value, readonly=True, parameter="roi_type")
+    return Cpt(RoiParameter, value=value, readonly=True, parameter="roi_type")
 
 
-def _length(parameter: str, *, along: int) -> Any:
+def length(parameter: str, *, along: int) -> Any:
     """Declare a length of a region, along one signal dimension."""
-    return Cpt(_RoiParameter, value=0.0, parameter=parameter, along=along)
+    return Cpt(RoiParameter, value=0.0, parameter=parameter, along=along)
 
 
 class Roi(Device):
@@ -123,9 +125,11 @@ class Roi(Device):
     Parameters
     ----------
     use_channel
-        The attribute name of the detector's channel; by default its first.
+        The attribute name of the detector's channel; by default its first that has the
+        dimension of the region.
     math_function
-        One of mean, std, sum, max, min.
+        One of mean, std, sum, max, min; argmax and argmin, which give the place on each
+        axis (y, then x); on a curve also argmean, argstd.
     enabled
         A disabled region gives no reading.
     color
@@ -135,19 +139,14 @@ class Roi(Device):
     """
 
     dimension: ClassVar[int]
+    functions: ClassVar[Sequence[str]]
 
-    enabled = Cpt(_Enabled, value=True, parameter="enabled")
-    use_channel = Cpt(_RoiParameter, value="", parameter="use_channel")
-    math_function = Cpt(
-        _RoiParameter,
-        value="mean",
-        type="list",
-        limits=list(MATH_FUNCTIONS),
-        parameter="math_function",
-    )
-    color = Cpt(_RoiParameter, value=(), type="color", parameter="color")
-    roi_type = _roi_type()
-    result = Cpt(_RoiResult, kind=Kind.hinted)
+    enabled = Cpt(_Chooser, value=True, parameter="enabled")
+    use_channel = Cpt(RoiParameter, value="", parameter="use_channel")
+    math_function = Cpt(_Chooser, value="mean", type="list", parameter="math_function")
+    color = Cpt(RoiParameter, value=(), type="color", parameter="color")
+    roi_type = roi_type()
+    result = Cpt(RoiResult, kind=Kind.hinted)
 
     def __init__(
         self,
@@ -167,17 +166,22 @@ class Roi(Device):
         self.index = index
         self.result.name = self.name
         self._choose_channel(use_channel)
+        self.math_function.limits_or_choices = list(self.functions)
         self.math_function.put(math_function)
         self.color.put([*(color or (*_COLORS[index % len(_COLORS)], 255))])
         self.enabled.put(enabled)
 
     def _choose_channel(self, attr: str) -> None:
-        channels = self.detector.channels
-        attr = attr or next(iter(channels))
+        channels = {
+            attr: channel
+            for attr, channel in self.detector.channels.items()
+            if self.detector.dimension_of(attr) in (None, self.dimension)
+        }
+        attr = attr or next(iter(channels), "")
         if attr not in channels:
             raise DeviceError(
-                f"{self.name}: {self.detector.name} has no channel {attr!r}; "
-                f"expected one of {', '.join(channels)}"
+                f"{self.name}: {self.detector.name} has no channel {attr!r} of "
+                f"{self.dimension} dimensions; expected one of {', '.join(channels)}"
             )
         # PyMoDAQ names a channel by its label, which is our data key.
         self.use_channel.parameter_type = "list"
@@ -205,6 +209,16 @@ class Roi(Device):
         found = {sig.name: sig for sig in self.detector.channels.values()}
         return found[self.data_key]
 
+    @property
+    def viewer(self) -> int:
+        """The number of the panel in which PyMoDAQ shows the channel."""
+        return int(self.detector.panel_of(self.channel.attr_name))
+
+    @property
+    def function(self) -> str:
+        """The math function."""
+        return str(self.math_function.get())
+
     def axis_units(self, dimension: int) -> str:
         """Return the unit of the channel's axis along a signal dimension."""
         attr = self.channel.attr_name
@@ -213,135 +227,51 @@ class Roi(Device):
                 return str(axis.units)
         return ""
 
+    def result_units(self, along: int | None) -> str:
+        """Return the unit of a result: a place on an axis, or a value."""
+        if along is None and self.function in PLACES:
+            along = 0
+        return self.channel.units if along is None else self.axis_units(along)
+
+    def given(self, *, enabled: bool, math_function: str) -> tuple[str, ...]:
+        """Return the attribute names of the results that are read with these."""
+        del math_function  # of a curve every function gives one number
+        return ("result",) if enabled else ()
+
+    def refresh(self) -> None:
+        """Read the results that are given now, and compute them anew."""
+        given = self.given(enabled=self.enabled.get(), math_function=self.function)
+        for attr in self._results():
+            getattr(self, attr).kind = Kind.hinted if attr in given else Kind.omitted
+        if given and self.channel.measured:
+            self.measure(self.channel.timestamp)
+
+    def _results(self) -> list[str]:
+        return [a for a, c in self._sig_attrs.items() if c.cls is RoiResult]
+
     def bounds(self) -> tuple[Bounds, ...]:
         """Return lower and upper value per signal dimension, in axis units."""
         raise NotImplementedError
 
+    def cut(
+        self, array: npt.NDArray[Any], axes: Sequence[npt.NDArray[Any]]
+    ) -> tuple[npt.NDArray[Any], list[npt.NDArray[Any]]]:
+        """Return the values of the region, and where they are on each axis."""
+        region, cropped = crop(array, axes, self.bounds())
+        return region, list(np.ix_(*cropped))
+
     def measure(self, timestamp: float) -> None:
-        """Compute the result from what the channel holds."""
-        if not self.enabled.get():
+        """Compute the results from what the channel holds."""
+        given = self.given(enabled=self.enabled.get(), math_function=self.function)
+        if not given:
             return
         array = np.asarray(self.channel.get())
+        if array.ndim != self.dimension:
+            raise DeviceError(
+                f"{self.name} is a region of {self.dimension} dimensions, but "
+                f"{self.data_key} has the shape {array.shape}"
+            )
         axes = self.detector.axes_of(self.channel.attr_name)
-        region = crop(array, axes, self.bounds())
-        function = MATH_FUNCTIONS[self.math_function.get()]
-        value = float(function(region)) if region.size else math.nan
-        self.result.put(value, timestamp=timestamp, force=True)
-
-
-class LinearROI(Roi):
-    """An interval of a spectrum.
-
-    Parameters
-    ----------
-    position
-        ``(left, right)`` in the unit of the axis.
-    **roi
-        What `Roi` takes.
-
-    Examples
-    --------
-    >>> from pymo_bluesky.devices import Channel, Detector1D
-    >>> class Trace(Detector1D):
-    ...     volts = Cpt(Channel)
-    ...     peak = Cpt(LinearROI, position=(1, 3), math_function="max")
-    ...     def grab(self):
-    ...         return {"volts": [0.0, 4.0, 2.0, 9.0]}
-    >>> Trace(name="trace").read()["trace_peak"]["value"]
-    4.0
-    """
-
-    roi_type = _roi_type("LinearROI")
-    dimension = 1
-
-    position_x = _length("position/x", along=0)  # left
-    position_y = _length("position/y", along=0)  # right
-
-    def __init__(
-        self, prefix: str = "", *, position: Sequence[float] = (0.0, 10.0), **roi: Any
-    ) -> None:
-        super().__init__(prefix, **roi)
-        left, right = position
-        self.position_x.put(left)
-        self.position_y.put(right)
-
-    def bounds(self) -> tuple[Bounds, ...]:
-        """Return left and right, in axis units."""
-        return ((self.position_x.get(), self.position_y.get()),)
-
-
-class RectROI(Roi):
-    """A rectangle in an image.
-
-    Parameters
-    ----------
-    position
-        The **centre** ``(x, y)``, in axis units.
-    size
-        ``(width, height)``, in axis units.
-    angle
-        Degrees; see `pymo_bluesky.devices.cropping` for what PyMoDAQ makes of it.
-    **roi
-        What `Roi` takes.
-
-    Examples
-    --------
-    >>> from pymo_bluesky.devices import Channel, Detector2D
-    >>> class Camera(Detector2D):
-    ...     image = Cpt(Channel)
-    ...     spot = Cpt(RectROI, position=(2, 1), size=(2, 2), math_function="sum")
-    ...     def grab(self):
-    ...         return {"image": np.arange(12).reshape(3, 4)}
-    >>> camera = Camera(name="camera")
-    >>> camera.spot.bounds()  # in y, in x
-    ((0.0, 2.0), (1.0, 3.0))
-    >>> camera.read()["camera_spot"]["value"]
-    14.0
-    """
-
-    roi_type = _roi_type("RectROI")
-    dimension = 2
-
-    position_x = _length("position/x", along=1)
-    position_y = _length("position/y", along=0)
-    size_width = _length("size/width", along=1)
-    size_height = _length("size/height", along=0)
-    angle = Cpt(_RoiParameter, value=0.0, units="deg", parameter="angle")
-
-    def __init__(
-        self,
-        prefix: str = "",
-        *,
-        position: Sequence[float] = (0.0, 0.0),
-        size: Sequence[float] = (10.0, 10.0),
-        angle: float = 0.0,
-        **roi: Any,
-    ) -> None:
-        super().__init__(prefix, **roi)
-        names = ("position_x", "position_y", "size_width", "size_height", "angle")
-        for attr, value in zip(names, (*position, *size, angle), strict=True):
-            getattr(self, attr).put(value)
-
-    def bounds(self) -> tuple[Bounds, ...]:
-        """Return the bounds in y, then in x."""
-        centre = (self.position_x.get(), self.position_y.get())
-        size = (self.size_width.get(), self.size_height.get())
-        return box_bounds(centre, size, self.angle.get())
-
-
-class EllipseROI(RectROI):
-    """An ellipse in an image; PyMoDAQ 5.3.8 computes it as its bounding box."""
-
-    roi_type = _roi_type("EllipseROI")
-
-
-class CircularROI(EllipseROI):
-    """A circle in an image: an ellipse of equal width and height."""
-
-    roi_type = _roi_type("CircularROI")
-
-
-#: The regions by PyMoDAQ's names, as they stand in `devices/*.yml`.
-ROI_TYPES: Mapping[str, type[Roi]] = {
-    cls.__name__: cls for cls in (LinearROI, RectROI, EllipseROI, CircularROI)
-}
+        values = compute(self.function, *self.cut(array, axes))
+        for attr, value in zip(given, values, strict=True):
+            getattr(self, attr).put(value, timestamp=timestamp, force=True)

@@ -7,33 +7,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from ophyd import Kind, Signal
+from ophyd.device import Staged
 from ophyd.status import Status
 from ophyd.utils import LimitError, ReadOnlyError
 
 from pymo_bluesky.devices.datakeys import describe_value
 from pymo_bluesky.devices.errors import DeviceError
 from pymo_bluesky.devices.parameters import (
-    PARAMETER_TYPES,
     beyond_limits,
     converted,
+    documented,
     type_of,
 )
 
-__all__ = ["Setting"]
+__all__ = ["RunSetting", "Setting"]
 
 
 _CHOICES = ("list", "itemselect")
-
-
-def _known(parameter_type: str, name: str) -> str:
-    if parameter_type in PARAMETER_TYPES:
-        return parameter_type
-    hint = "a group is an ophyd.Device whose components are its settings; "
-    raise DeviceError(
-        f"{name}: there is no setting of type {parameter_type!r}; "
-        f"{hint if parameter_type == 'group' else ''}expected one of "
-        f"{', '.join(PARAMETER_TYPES)}"
-    )
 
 
 class Setting(Signal):
@@ -100,7 +90,12 @@ class Setting(Signal):
         path: str = "",
         **signal: Any,
     ) -> None:
-        self.parameter_type = _known(type or type_of(value), signal.get("name", ""))
+        self.parameter_type = type or type_of(value)
+        if self.parameter_type == "group":
+            raise DeviceError(
+                f"{signal.get('name')}: a group holds no value; declare it as an "
+                "ophyd.Device whose components are its settings"
+            )
         self.limits_or_choices = None if limits is None else list(limits)
         self.units = units
         self.readonly = readonly
@@ -151,9 +146,17 @@ class Setting(Signal):
         """Return the data key: dtype, shape, units and the declared role."""
         return {
             self.name: describe_value(
-                self.get(), source=self.source_name, units=self.units, role=self.role()
+                documented(self.get()),
+                source=self.source_name,
+                units=self.units,
+                role=self.role(),
             )
         }
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """Return the reading, as a document can carry it."""
+        value = documented(self.get())
+        return {self.name: {"value": value, "timestamp": self.timestamp}}
 
     def converted(self, value: Any) -> Any:
         """Return `value` in the Python type of the parameter, or say why it is none."""
@@ -191,3 +194,27 @@ class Setting(Signal):
         self.put(value, timestamp=time.time())
         status.set_finished()
         return status
+
+
+class RunSetting(Setting):
+    """A setting that decides which readings there are: fixed while a plan runs.
+
+    The events of a run all hold the same readings, as its descriptor announced them.
+    Subclasses say by `changes_readings` when a change would break that.
+    """
+
+    def changes_readings(self, value: Any) -> bool:
+        """Whether the readings are others once the setting has this value."""
+        return bool(value != self.get())
+
+    def check_value(self, value: Any, **_: Any) -> None:
+        """Refuse, as `Setting` does, and what would break the descriptor of a run."""
+        super().check_value(value)
+        device: Any = self.root
+        staged = getattr(device, "_staged", Staged.no)
+        if staged is Staged.yes and self.changes_readings(self.converted(value)):
+            raise DeviceError(
+                f"{self.name} cannot change while {device.name} is staged by a plan, "
+                "because the events of a run all hold the same readings; change it "
+                "before the plan"
+            )

@@ -13,7 +13,8 @@ from ophyd import Device
 from pymo_bluesky.devices.actuator import Actuator
 from pymo_bluesky.devices.beam import Beam, Trajectory
 from pymo_bluesky.devices.channel import Axis, Channel
-from pymo_bluesky.devices.detector import Detector0D, Detector1D, Detector2D, Frames
+from pymo_bluesky.devices.detector import Frames
+from pymo_bluesky.devices.dimensions import Detector0D, Detector1D, Detector2D
 from pymo_bluesky.devices.setting import Setting
 
 __all__ = ["Camera", "Mirror", "Photodiode", "Spectrometer", "simulated_lab"]

@@ -178,3 +178,12 @@ class Broken(Actuator):
 def test_a_failure_of_the_hardware_reaches_the_plan():
     with pytest.raises(ConnectionError, match="COM3"):
         Broken(name="broken").set(1).wait(5)
+
+
+def test_a_mistake_in_the_class_is_told_as_what_it_is():
+    class Mistaken(Broken):
+        def get_actuator_value(self):
+            return self.drvier.position()
+
+    with pytest.raises(DeviceError, match=r"cannot tell where it is: .*drvier"):
+        _ = Mistaken(name="mistaken").position

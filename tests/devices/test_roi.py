@@ -133,9 +133,55 @@ def test_two_detectors_of_one_class_keep_their_own_regions():
     [
         ({"type": "LinearROI"}, "cannot have a region of type 'LinearROI'"),
         ({"type": "Blob"}, "expected one of RectROI, EllipseROI, CircularROI"),
-        ({"use_channel": "green"}, "no channel 'green'; expected one of red, blue"),
+        ({"use_channel": "green"}, "no channel 'green' of 2 .*one of red, blue"),
     ],
 )
 def test_a_wrong_declaration_is_told(roi, told):
     with pytest.raises(DeviceError, match=told):
         plate(roi)
+
+
+def test_the_place_of_the_extreme_is_one_reading_for_each_axis(engine, run):
+    roi = {"position": [4, 5], "size": [4, 4], "math_function": "argmax"}
+    camera = plate(roi)
+    engine(bp.count([camera]))
+    assert (run.column("plate_roi_00_y"), run.column("plate_roi_00_x")) == ([4], [5])
+    keys = run.descriptor["data_keys"]
+    assert "plate_roi_00" not in keys
+    assert keys["plate_roi_00_y"]["pymodaq"]["role"] == "roi_data"
+    assert keys["plate_roi_00_y"]["units"] == "um"
+    hinted = ["plate_roi_00_y", "plate_roi_00_x"]
+    assert run.descriptor["hints"]["plate"]["fields"] == hinted
+    engine(bps.mv(camera.roi_00.math_function, "min"))
+    assert {key for key in camera.read() if "roi" in key} == {"plate_roi_00"}
+
+
+def test_another_function_of_the_same_kind_is_chosen_within_a_run_others_are_not():
+    camera = plate({"math_function": "mean"})
+    camera.stage()
+    camera.roi_00.math_function.set("max").wait()
+    with pytest.raises(DeviceError, match="change it before the plan"):
+        camera.roi_00.math_function.set("argmax")
+    camera.unstage()
+
+
+@pytest.mark.parametrize("roi_type", ["RectROI", "EllipseROI"])
+def test_what_is_really_inside_is_computed_by_choice(roi_type):
+    box = {"type": roi_type, "position": [4, 6], "size": [6, 6], "angle": 45}
+    camera = plate(box | {"math_function": "sum"}, box | {"true_shape": True})
+    key = camera.describe_configuration()["plate_roi_01_true_shape"]["pymodaq"]
+    assert key["path"] == "detector_settings/roi_01/true_shape"
+    camera.trigger().wait(5)
+    _, places = camera.roi_01.cut(camera.roi_01.channel.get(), camera.axes_of("red"))
+    y, x = (place + step / 2 for place, step in zip(places, (2, 1), strict=True))
+    assert (y.mean(), x.mean()) == pytest.approx((6, 4), abs=1)
+    if roi_type == "EllipseROI":
+        assert (((y - 6) / 3) ** 2 + ((x - 4) / 3) ** 2).max() <= 1
+    else:
+        assert (abs(y - 6) + abs(x - 4)).max() <= 3 * np.sqrt(2)
+
+
+def test_regions_of_one_panel_name_one_viewer():
+    camera = plate({}, {"use_channel": "blue"})
+    roles = [key["pymodaq"] for key in camera.describe_configuration().values()]
+    assert {role["viewer"] for role in roles if role["role"] == "roi"} == {0}
