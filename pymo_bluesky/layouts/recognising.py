@@ -162,12 +162,19 @@ class Watch:
     ----------
     problems, extras
         What is wrong, and the paths of what no row recognises.
+    left
+        How many more nodes may be looked at.
     """
 
     problems: list[Problem] = field(default_factory=list[Problem])
     extras: list[str] = field(default_factory=list[str])
+    left: int = MAX_NODES
     _seen: set[int] = field(default_factory=set[int])
-    _left: int = MAX_NODES
+
+    @property
+    def met(self) -> int:
+        """How many nodes were looked at."""
+        return len(self._seen)
 
     def warn(self, where: str, kind: str, message: str) -> None:
         """Note what does not stop the rest from being read."""
@@ -187,11 +194,11 @@ class Watch:
         if node.address in self._seen:
             return False
         self._seen.add(node.address)
-        self._left -= 1
-        if self._left < 0:
+        self.left -= 1
+        if self.left < 0:
             raise FormatError(
-                f"{printable(node.path)}: more than {MAX_NODES:,} nodes in one scan, "
-                "which no PyMoDAQ writes"
+                f"{printable(node.path)}: more nodes than any PyMoDAQ writes "
+                f"({MAX_NODES:,} in one scan)"
             )
         return True
 

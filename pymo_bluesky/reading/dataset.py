@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any
 
+from ..allowed import External
 from ..errors import FormatError, Problem, printable
 from ..layouts.assembling import assemble, xml_bytes
 from ..layouts.pickled import plain_value
@@ -24,6 +25,7 @@ from ..replaying import loose_documents, replay_stored, stored_index
 from ..settings import Parameter
 from ..store.nodes import Node
 from ..store.opening import LazyArray, Source, Tree
+from ..store.rules import MEMORY
 from ..synthesis import Origin, synthesise
 from .filling import replay_filled
 from .scan import Content, Place, Scan, Scans, about
@@ -33,6 +35,9 @@ from .stream import parsed_settings
 _DAMAGE = (LookupError, TypeError, ValueError, AttributeError, RuntimeError)
 
 __all__ = ["Dataset", "layout_of", "scan_nodes"]
+
+MAX_NODES = 1_000_000
+"""Nodes of all scans together."""
 
 
 class Dataset:
@@ -44,11 +49,14 @@ class Dataset:
         Of the file. See `open_dataset`.
     """
 
-    def __init__(self, path: Path, *, external: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, external: External = False, memory: int = MEMORY
+    ) -> None:
         self.path = path
-        self._source = Source(path, external=external)
+        self._source = Source(path, external=external, memory=memory)
         self._held = ExitStack()
         self._watch = Watch()
+        self._nodes = MAX_NODES
         with self._source.opened() as tree:
             self._layout = layout_of(tree, path)
             root = roots(self._layout, tree.root, self._watch)
@@ -114,24 +122,18 @@ class Dataset:
         """Lines of the log. A row that is not a text is told in `problems`."""
         if self._root.log is None:
             return []
-        lines: list[str] = []
+        lines, unread = list[str](), list[str]()
         with self._source.opened() as tree:
             try:
                 for row in tree.node(self._root.log).texts():
-                    lines.append(self._line(row))
+                    lines.append(_line(row, unread))
             except FormatError as error:
                 self._watch.error(self._root.log, "log", str(error))
+        if unread:
+            more = f" (and {len(unread) - 1:,} more)" if len(unread) > 1 else ""
+            told = f"a row is not read: {unread[0]}{more}"
+            self._watch.warn(self._root.log, "log", told)
         return lines
-
-    def _line(self, row: bytes) -> str:
-        try:
-            value = plain_value(row)
-        except ValueError as error:
-            self._watch.warn(self._root.log or "", "log", f"a row is not read: {error}")
-            return ""
-        if isinstance(value, str):
-            return value
-        return "\n".join(map(str, value)) if isinstance(value, list) else str(value)
 
     @property
     def extras(self) -> tuple[str, ...]:
@@ -171,12 +173,13 @@ class Dataset:
 
     def content(self, path: str, role: Role) -> Content:
         """What is in the group of a scan."""
-        watch = Watch()
+        watch = Watch(left=min(Watch().left, self._nodes))
         whole = role in (Role.RAW, Role.ROOT)  # a file without groups for scans
         left = {Role.DOCUMENTS, Role.LIVE} | ({Role.SCAN} if whole else set[Role]())
         with self._source.opened() as tree:
             seen = self._look(tree, path, role, watch, frozenset(left))
             found = assemble(self._layout, seen, self._lazy, watch)
+        self._nodes -= watch.met
         told = {"not-recognised"} if whole else set[str]()  # by the dataset itself
         problems = tuple(p for p in watch.problems if p.kind not in told)
         return Content(found, problems, tuple(watch.extras))
@@ -255,6 +258,18 @@ class Dataset:
             f"<dataset {self.path.name}: {self.layout}, PyMoDAQ "
             f"{self.pymodaq_version or '?'}, {len(self.scans)} scans>"
         )
+
+
+def _line(row: bytes, unread: list[str]) -> str:
+    """A row of the log; why it is not read is added to `unread`."""
+    try:
+        value = plain_value(row)
+    except ValueError as error:
+        unread.append(str(error))
+        return ""
+    if isinstance(value, str):
+        return value
+    return "\n".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ import numpy as np
 from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
 
 from ..errors import FormatError, PymoError, printable
+from .reckoning import refusal, rows_at_once, too_costly
+from .rules import Rules
 from .virtual import mapping
 
 __all__ = ["Link", "Listing", "Node"]
@@ -25,14 +27,11 @@ __all__ = ["Link", "Listing", "Node"]
 MAX_CHILDREN = 10_000
 """Nodes in one group; PyMoDAQ's numbering ends at 999 scans."""
 
-MAX_TEXT_BYTES = 64 * 2**20
-"""Of one attribute, and of all rows of a log."""
+MAX_ATTRIBUTES = 10_000
+"""Of one node; PyMoDAQ's have some twenty."""
 
-FREE_BYTES = 64 * 2**20
-"""What one read may give whatever lies on the disk."""
-
-MAX_RATIO = 100
-"""What a larger read may give for each byte on the disk; zlib reaches 1,030."""
+_ROW = 256
+"""Bytes that a row of a text counts for beside its own: what reads it keeps objects."""
 
 _UNREADABLE = (OSError, RuntimeError, KeyError, TypeError, ValueError)
 
@@ -76,13 +75,13 @@ class Node:
         Where it is.
     is_array
         Whether it holds values.
-    external
-        Whether values that lie in other files may be read.
+    rules
+        What reading it may cost, and where it may lead.
     """
 
     _object: Any
     path: str
-    external: bool = False
+    rules: Rules
 
     @property
     def name(self) -> str:
@@ -107,14 +106,26 @@ class Node:
         """Its attributes as they are stored, each read when it is asked for.
 
         The unreadable ones are None.
+
+        Raises
+        ------
+        FormatError
+            When there are more than any PyMoDAQ file has; and for each that is asked
+            for, when the attributes of the file take more memory than they may.
         """
         with damage_told(self.path):
+            count = h5py.h5a.get_num_attrs(self._object.id)
+            if count > MAX_ATTRIBUTES:
+                raise FormatError(
+                    f"{printable(self.path)} has {count:,} attributes; at most "
+                    f"{MAX_ATTRIBUTES:,} were expected"
+                )
             return _Attributes(self, list(self._object.attrs))
 
     def attribute(self, name: str | bytes) -> Any:
         """One attribute as it is stored; None when it is not there or unreadable."""
         try:
-            return _attribute(self._object, name)
+            return _attribute(self._object, name, self.rules)
         except (*_UNREADABLE, UnicodeError, MemoryError):
             return None
 
@@ -135,7 +146,7 @@ class Node:
     def refusal(self) -> str:
         """Why the values of an array are not read; empty when they are."""
         try:
-            return _refusal(self._object, self.external)
+            return refusal(self._object, self.rules)
         except _UNREADABLE as error:
             return f"its type or storage is not understood ({error})"
 
@@ -182,9 +193,17 @@ class Node:
         reason = self.refusal()
         if reason:
             raise FormatError(f"{printable(self.path)} is not read: {reason}")
-        self._reckon(key)
+        with damage_told(self.path):
+            costly = too_costly(self._object, key, self.rules)
+        if costly:
+            raise FormatError(f"{printable(self.path)}: {costly}")
         try:
             return self._object[key]
+        except MemoryError as error:
+            raise FormatError(
+                f"{printable(self.path)} needs more memory than there is; read it in "
+                "smaller parts"
+            ) from error
         except (OSError, RuntimeError) as error:
             raise FormatError(
                 f"{printable(self.path)} cannot be read: {error}. The file is damaged "
@@ -192,42 +211,29 @@ class Node:
                 "'assets' brings hdf5plugin)"
             ) from error
 
-    def _reckon(self, key: Any) -> None:
-        """Refuse what a few bytes on the disk would blow up to fill the memory."""
-        item = self.dtype.itemsize
-        wanted = math.prod(self.shape) * item
-        if wanted > FREE_BYTES:
-            wanted = _selected(self.shape, key) * item
-        with damage_told(self.path):
-            chunks = self._object.chunks
-            if chunks and self._object.id.get_create_plist().get_nfilters():
-                wanted = max(wanted, math.prod(chunks) * item)
-            stored = int(self._object.id.get_storage_size())
-            if self._object.is_virtual:  # asked for, and what lies where is not known
-                return
-        if wanted > max(FREE_BYTES, MAX_RATIO * stored):
-            raise FormatError(
-                f"{printable(self.path)}: {wanted:,} bytes were to be read where "
-                f"{stored:,} lie in the file, more than {MAX_RATIO} for one; read it "
-                "in smaller parts. No PyMoDAQ writes such chunks: the file may be made "
-                "to fill memory"
-            )
-
     def texts(self) -> Iterator[bytes]:
-        """Rows of variable length (PyTables' VLARRAY of uint8), as bytes."""
-        left, rows = MAX_TEXT_BYTES, 1
+        """Rows of variable length (PyTables' VLARRAY of uint8), as bytes.
+
+        Raises
+        ------
+        FormatError
+            When they take more memory than they may; empty rows count too.
+        """
+        left, rows = self.rules.free, 1
         at, size = 0, math.prod(self.shape)
+        with damage_told(self.path):
+            most = rows_at_once(self._object, self.rules)
         while at < size:
             for row in np.atleast_1d(self[at : at + rows]):
                 data = row.tobytes() if isinstance(row, np.ndarray) else bytes(row)
-                left -= len(data)
+                left -= len(data) + _ROW
                 if left < 0:
                     raise FormatError(
-                        f"{printable(self.path)}: its rows hold more than "
-                        f"{MAX_TEXT_BYTES:,} bytes; the rest is not read"
+                        f"{printable(self.path)}: its {size:,} rows take more than "
+                        f"{self.rules.free:,} bytes; the rest is not read"
                     )
                 yield data
-            at, rows = at + rows, min(2 * rows, 256)
+            at, rows = at + rows, min(2 * rows, most)
 
     # ------------------------------------------------------------------------ nodes
 
@@ -291,7 +297,7 @@ class Node:
             return f"damaged ({error})"
         if isinstance(found, h5py.Group | h5py.Dataset):
             path = f"{self.path.rstrip('/')}/{_as_text(name)}"
-            return Node(found, path, self.external)
+            return Node(found, path, self.rules)
         return "neither a group nor an array"
 
 
@@ -302,11 +308,15 @@ class _Attributes(Mapping[str, Any]):
         self._node = node
         self._names = {_as_text(name): name for name in names}
         self._known: dict[str, Any] = {}
+        self._size = 0
 
     def __getitem__(self, name: str) -> Any:
         raw = self._names[name]
         if name not in self._known:
-            self._known[name] = self._node.attribute(raw)
+            value = self._node.attribute(raw)
+            self._size += len(name) + _size(value)
+            self._node.rules.take(self._node.address, self._size, self._node.path)
+            self._known[name] = value
         return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -324,15 +334,23 @@ def _as_text(name: str | bytes) -> str:
     return name if isinstance(name, str) else name.decode("utf-8", "backslashreplace")
 
 
-def _attribute(node: Any, name: str | bytes) -> Any:
+def _size(value: Any) -> int:
+    if isinstance(value, np.ndarray) and value.dtype.hasobject:
+        return sum(_size(item) for item in value.flat)
+    return len(value) if isinstance(value, str | bytes) else np.asarray(value).nbytes
+
+
+def _attribute(node: Any, name: str | bytes, rules: Rules) -> Any:
     """A value as numpy has it, text as str or bytes; NUL bytes within it are kept."""
     raw = name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")
     handle = h5py.h5a.open(node.id, raw)
     if handle.get_space().get_simple_extent_type() == h5py.h5s.NULL:
         return ""
-    if handle.get_storage_size() > MAX_TEXT_BYTES:
-        return None
     kind = handle.get_type()
+    if handle.get_storage_size() > rules.text:
+        return None
+    if handle.dtype.hasobject and math.prod(handle.shape) > rows_at_once(node, rules):
+        return None  # many texts can share the same bytes of the file
     text = isinstance(kind, h5py.h5t.TypeStringID) and not kind.is_variable_str()
     if text and handle.shape == ():
         # h5py ends such text at its first NUL, which a PNG has in its header.
@@ -340,44 +358,3 @@ def _attribute(node: Any, name: str | bytes) -> Any:
         handle.read(data, mtype=kind)
         return data.tobytes().rstrip(b"\0")
     return node.attrs[name]
-
-
-def _refusal(array: h5py.Dataset, external: bool) -> str:
-    if array.shape is None:
-        return "it has no values"
-    if array.is_virtual and not external:
-        return (
-            "its values lie in other files (a virtual dataset), which are opened only "
-            "when that is asked for: `open_dataset(path, external=True)`"
-        )
-    if array.external:
-        return "its bytes lie in another file (external storage)"
-    rows = h5py.check_vlen_dtype(array.dtype) == np.uint8
-    text = h5py.check_string_dtype(array.dtype) is not None
-    if array.dtype.hasobject and not rows and not text:
-        return f"values of type {array.dtype} are not understood"
-    plist = array.id.get_create_plist()
-    filters = [plist.get_filter(n)[0] for n in range(plist.get_nfilters())]
-    if len(set(filters)) < len(filters):
-        return "it is compressed twice over"
-    for number in filters:
-        if not h5py.h5z.filter_avail(number):
-            return (
-                f"it is compressed with filter {number}, which is not installed (the "
-                "extra 'assets' brings hdf5plugin)"
-            )
-    return ""
-
-
-def _selected(shape: tuple[int, ...], key: Any) -> int:
-    """How many values an index chooses (an upper bound for index arrays)."""
-    keys: list[Any] = list(key) if isinstance(key, tuple) else [key]
-    at = next((n for n, part in enumerate(keys) if part is Ellipsis), len(keys))
-    keys[at : at + 1] = [slice(None)] * (len(shape) - len(keys) + (at < len(keys)))
-    return math.prod(_length(part, n) for part, n in zip(keys, shape, strict=False))
-
-
-def _length(part: Any, size: int) -> int:
-    if isinstance(part, slice):
-        return len(range(*part.indices(size)))
-    return int(np.size(part))

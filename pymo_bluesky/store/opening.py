@@ -19,8 +19,10 @@ from typing import Any
 import h5py
 import numpy as np
 
+from ..allowed import Allowed, External
 from ..errors import FormatError, NotFoundError, printable
 from .nodes import Node, damage_told
+from .rules import MEMORY, Rules
 
 __all__ = ["LazyArray", "Source", "Tree", "open_tree"]
 
@@ -32,15 +34,15 @@ _RETRY = 0.02
 class Tree:
     """An open file."""
 
-    def __init__(self, file: h5py.File, *, external: bool = False) -> None:
+    def __init__(self, file: h5py.File, rules: Rules | None = None) -> None:
         self._file = file
-        self._external = external
+        self._rules = rules or Rules()
 
     @property
     def root(self) -> Node:
         """Its root."""
         with damage_told("/"):
-            return Node(self._file["/"], "/", self._external)
+            return Node(self._file["/"], "/", self._rules)
 
     def node(self, path: str) -> Node:
         """A node by its path.
@@ -63,11 +65,26 @@ class Source:
 
     While it is open, other programs cannot write to it; so it is held open only for as
     long as somebody asks (`opened` can be nested).
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    external
+        Other files that the values of arrays may lie in: True for any, or folders.
+    memory
+        Bytes that what describes the data may take; see `Rules`.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, external: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        external: External = False,
+        memory: int = MEMORY,
+    ) -> None:
         self.path = Path(path)
-        self._external = external
+        self.rules = Rules(Allowed.of(external), memory)
         self._file: h5py.File | None = None
         self._users = 0
         self._lock = threading.Lock()
@@ -89,7 +106,7 @@ class Source:
             file = self._file
             self._users += 1
         try:
-            yield Tree(file, external=self._external)
+            yield Tree(file, self.rules)
         finally:
             with self._lock:
                 self._users -= 1

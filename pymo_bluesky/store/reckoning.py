@@ -1,0 +1,123 @@
+"""What a read would cost, and why it is refused, before anything is read of it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
+
+from .following import stray
+from .rules import Rules
+
+__all__ = ["refusal", "rows_at_once", "too_costly"]
+
+MAX_RATIO = 100
+"""What a larger read may give for each byte on the disk; zlib reaches 1,030."""
+
+_MOST_ROWS = 256
+
+
+def refusal(array: h5py.Dataset, rules: Rules) -> str:
+    """Why the values of an array are not read; empty when they are."""
+    if array.shape is None:
+        return "it has no values"
+    leads = _leading(array, rules)
+    if leads:
+        return leads
+    rows = h5py.check_vlen_dtype(array.dtype) == np.uint8
+    text = h5py.check_string_dtype(array.dtype) is not None
+    if array.dtype.hasobject and not rows and not text:
+        return f"values of type {array.dtype} are not understood"
+    plist = array.id.get_create_plist()
+    filters = [plist.get_filter(n)[0] for n in range(plist.get_nfilters())]
+    if len(set(filters)) < len(filters):
+        return "it is compressed twice over"
+    for number in filters:
+        if not h5py.h5z.filter_avail(number):
+            return (
+                f"it is compressed with filter {number}, which is not installed (the "
+                "extra 'assets' brings hdf5plugin)"
+            )
+    return ""
+
+
+def _leading(array: h5py.Dataset, rules: Rules) -> str:
+    """Why the other files that an array leads to are not opened."""
+    if not array.is_virtual and not array.external:
+        return ""
+    if not rules.allowed and array.is_virtual:
+        return (
+            "its values lie in other files (a virtual dataset), which are opened only "
+            "when that is asked for: `open_dataset(path, external=True)`"
+        )
+    if not rules.allowed:
+        return "its bytes lie in another file (external storage)"
+    address = int(h5o.get_info(array.id).addr)
+    known = rules.stray(address)
+    if known is None:
+        return rules.note_stray(address, stray(array, rules.allowed))
+    return known
+
+
+def too_costly(array: h5py.Dataset, key: Any, rules: Rules) -> str:
+    """Why a part of an array would blow up to fill the memory; empty: it does not."""
+    shape, item = tuple(array.shape), array.dtype.itemsize
+    if array.dtype.hasobject:  # rows in the file's heap: none is longer than the file
+        return _long_rows(array, key, rules)
+    wanted = math.prod(shape) * item
+    if wanted > rules.free:
+        wanted = _selected(shape, key) * item
+    chunks = array.chunks
+    if chunks and array.id.get_create_plist().get_nfilters():
+        wanted = max(wanted, math.prod(chunks) * item)
+    stored = int(array.id.get_storage_size())
+    if array.is_virtual:  # asked for, and what lies where is not known
+        return ""
+    if wanted <= max(rules.free, MAX_RATIO * stored):
+        return ""
+    return (
+        f"{wanted:,} bytes were to be read where {stored:,} lie in the file, more than "
+        f"{MAX_RATIO} for one; read it in smaller parts. No PyMoDAQ writes such "
+        "chunks: the file may be made to fill memory"
+    )
+
+
+def _long_rows(array: h5py.Dataset, key: Any, rules: Rules) -> str:
+    count = _selected(tuple(array.shape), key)
+    if count <= rows_at_once(array, rules):
+        return ""
+    return (
+        f"{count:,} rows of variable length were to be read at once; many can share "
+        "the same bytes of the file. Read fewer"
+    )
+
+
+def rows_at_once(node: Any, rules: Rules) -> int:
+    """How many values of variable length stay within the memory, however long.
+
+    Parameters
+    ----------
+    node
+        An object of the file.
+    rules
+        What reading may cost.
+    """
+    size = max(1, int(node.file.id.get_filesize()))
+    return max(1, min(_MOST_ROWS, rules.memory // size))
+
+
+def _selected(shape: tuple[int, ...], key: Any) -> int:
+    """How many values an index chooses (an upper bound for index arrays)."""
+    keys: list[Any] = list(key) if isinstance(key, tuple) else [key]
+    at = next((n for n, part in enumerate(keys) if part is Ellipsis), len(keys))
+    keys[at : at + 1] = [slice(None)] * (len(shape) - len(keys) + (at < len(keys)))
+    return math.prod(_length(part, n) for part, n in zip(keys, shape, strict=False))
+
+
+def _length(part: Any, size: int) -> int:
+    if isinstance(part, slice):
+        return len(range(*part.indices(size)))
+    return int(np.size(part))
