@@ -22,6 +22,14 @@ REQUIRED = "PYMO_REQUIRE_ORACLES"
 SHARED = "PYMO_SHARED"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Catalogs keep their indexes in the user's cache, but for those of tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYMO_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def pymodaq5() -> Iterator[Judge]:
     """PyMoDAQ 5's own loader (pymodaq-data 5.3.0)."""

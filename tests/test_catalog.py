@@ -10,7 +10,7 @@ import pytest
 from corpus import ASSETS, load, stream
 
 from pymo_bluesky import PymodaqWriter, export, open_catalog
-from pymo_bluesky.catalog import index
+from pymo_bluesky.catalog import index, looking
 from pymo_bluesky.errors import MissingExtraError, NotFoundError
 from pymo_bluesky.replaying.comparing import differences
 
@@ -95,6 +95,11 @@ class TestFinding:
             catalog["4b1d"]
         assert catalog["4b1d-o"].uid == "4b1d-one"
 
+    def test_the_oldest_run_is_that_of_place_0(self, catalog, tmp_path):
+        assert catalog[0].uid == next(iter(catalog)).uid
+        with pytest.raises(NotFoundError, match="there is no run 0"):
+            open_catalog(tmp_path)[0]
+
     def test_a_scan_id_means_the_latest_of_that_number(self, tmp_path):
         for uid, number, time in (
             ("a" * 8, 1, 0.0),
@@ -124,6 +129,18 @@ class TestFinding:
         assert "grid_scan" in repr(run)
         assert run.uid[:8] in repr(run)
         assert run.uid[:8] in repr(run.primary)
+
+    def test_a_prompt_and_a_notebook_show_the_latest_runs(self, catalog):
+        head, *lines = str(catalog).splitlines()
+        assert head == repr(catalog)
+        assert [line.split()[0] for line in lines] == [str(n) for n in range(-7, 0)]
+        assert catalog[-1].uid[:8] in lines[-1]
+        shown = catalog._repr_html_()
+        assert shown.count("<tr>") == 8
+        assert "grid_scan" in shown
+
+    def test_the_start_document(self, catalog):
+        assert catalog[uid_of("p05")].start["plan_name"] == "grid_scan"
 
     def test_a_folder_that_is_not_there(self, tmp_path):
         with pytest.raises(NotFoundError, match="nowhere"):
@@ -158,14 +175,15 @@ class TestFollowing:
             _ = run.metadata
 
     def test_files_that_did_not_change_are_not_opened_again(self, folder, monkeypatch):
+        monkeypatch.setenv("PYMO_CACHE", "")
         opened = []
-        look = index.open_tree
+        look = index.look_into
 
-        def counting(path):
+        def counting(path, *about):
             opened.append(path)
-            return look(path)
+            return look(path, *about)
 
-        monkeypatch.setattr(index, "open_tree", counting)
+        monkeypatch.setattr(index, "look_into", counting)
         catalog = open_catalog(folder)
         assert len(catalog) == len(catalog) == len(NAMES)
         assert len(opened) == len(NAMES)
@@ -202,11 +220,16 @@ class TestForeignFiles:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         assert "p05.h5" in self.problem(catalog)
 
-    def test_a_scan_without_documents(self, catalog):
+    def test_a_scan_without_documents_is_read_from_its_tree(self, catalog):
         path = put("p05", catalog.directory)
+        before = catalog[-1].primary.read()
         with h5py.File(path, "r+") as file:
             del file["RawData/Scan000/Documents"]
-        assert "/RawData/Scan000: it holds no run of bluesky" in self.problem(catalog)
+        assert not catalog.problems
+        (run,) = [run for run in catalog if run.path == path]
+        assert run.uid != uid_of("p05")
+        after = run.primary.read()
+        assert np.array_equal(after["det4"], before["det4"])
 
     def test_documents_that_are_none(self, catalog):
         path = put("p05", catalog.directory)
@@ -223,15 +246,30 @@ class TestForeignFiles:
 
     def test_a_file_is_tried_again_after_a_while(self, catalog, monkeypatch):
         """Another program may have held it; that changes neither size nor time."""
-        monkeypatch.setattr(index, "_RETRY_SECONDS", 0.0)
+        monkeypatch.setattr(looking, "RETRY_SECONDS", 0.0)
         path = catalog.directory / "held.h5"
         path.write_text("no HDF5")
         assert len(catalog.problems) == 1
         seen = []
-        monkeypatch.setattr(index, "open_tree", lambda p: seen.append(p))
-        with pytest.raises(TypeError):  # what the stand-in gives is no file
-            len(catalog)
+        look = index.look_into
+        monkeypatch.setattr(
+            index, "look_into", lambda p, *about: seen.append(p) or look(p, *about)
+        )
+        assert len(catalog) == 1
         assert seen == [path]
+
+    def test_a_file_that_is_being_written_keeps_its_runs(self, catalog):
+        path = catalog.directory / "p02.h5"
+        assert len(catalog) == 1
+        with h5py.File(path, "r+") as file:  # PyMoDAQ opens it for a whole scan
+            file.attrs["description"] = "being written"
+            file.flush()
+            os.utime(path, (1, 1))
+            assert len(catalog) == 1
+            (problem,) = catalog.problems
+            assert problem.kind == "busy"
+        assert not catalog.problems
+        assert len(catalog) == 1
 
 
 class TestRuns:

@@ -5,24 +5,36 @@ It needs no server and no database: the files are the truth.
 
 from __future__ import annotations
 
+import datetime
+import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, overload
-
-import numpy as np
+from weakref import WeakKeyDictionary
 
 from ..errors import NotFoundError, Problem
-from .index import Entry, Index
+from .entries import Entry
+from .index import Index
+from .listing import aligned, as_html, cells
+from .querying import QueryError, matcher, moment
 from .run import Run
+from .running import OpenRun, open_runs
 
 __all__ = ["Catalog", "open_catalog"]
 
 _SHORTEST_PREFIX = 4
+_SHOWN = 10
+
+Moment = str | float | datetime.date
 
 
 def open_catalog(directory: str | os.PathLike[str]) -> Catalog:
     """The runs of all datasets in a folder and below, oldest first.
+
+    Datasets are ours and those of every PyMoDAQ. What was found in them is kept in the
+    user's cache, so that a folder of thousands opens fast the next time; nothing is
+    written into the folder.
 
     Parameters
     ----------
@@ -46,6 +58,10 @@ def open_catalog(directory: str | os.PathLike[str]) -> Catalog:
     0
     """
     path = Path(directory).expanduser().absolute()
+    if path.is_file():
+        raise NotFoundError(
+            f"{path} is a file; give its folder, or open it with `open_dataset`"
+        )
     if not path.is_dir():
         raise NotFoundError(f"there is no folder {path}")
     return Catalog(Index(path))
@@ -54,9 +70,10 @@ def open_catalog(directory: str | os.PathLike[str]) -> Catalog:
 class Catalog:
     """The runs of a folder of datasets; `open_catalog` makes it.
 
-    ``catalog[-1]`` is the latest run and ``catalog[-5:]`` the latest five,
-    ``catalog[12]`` the latest of scan_id 12, ``catalog["4b1d"]`` the one whose uid
-    begins so. Iteration goes from the oldest to the latest.
+    ``catalog[-1]`` is the latest run, ``catalog[-5:]`` the latest five and
+    ``catalog[0]`` the oldest; ``catalog[12]`` is the latest of scan_id 12,
+    ``catalog["4b1d"]`` the one whose uid begins so. Iteration goes from the oldest to
+    the latest.
 
     Examples
     --------
@@ -69,22 +86,17 @@ class Catalog:
     >>> catalog = open_catalog(folder)
     >>> len(catalog), catalog["4b1d"].metadata["start"]["plan_name"]
     (1, 'by hand')
-    >>> len(catalog.search({"plan_name": "count"}))
+    >>> len(catalog.search({"plan_name": {"$in": ["count", "scan"]}}))
     0
     """
 
-    def __init__(
-        self, index: Index, queries: tuple[Mapping[str, Any], ...] = ()
-    ) -> None:
+    def __init__(self, index: Index, chosen: _Chosen | None = None) -> None:
         self._index = index
-        self._queries = queries
+        self._chosen = chosen
 
     def _entries(self) -> list[Entry]:
-        return [
-            entry
-            for entry in self._index.entries()
-            if all(_fits(entry.start, query) for query in self._queries)
-        ]
+        entries = self._index.entries()
+        return self._chosen.of(entries, self._index) if self._chosen else entries
 
     @property
     def directory(self) -> Path:
@@ -93,14 +105,19 @@ class Catalog:
 
     @property
     def problems(self) -> list[Problem]:
-        """Files and scans of the folder that are no runs, and why."""
+        """Files and scans of the folder that cannot be read, and why."""
         return [problem for file in self._index.files() for problem in file.problems]
+
+    @property
+    def running(self) -> list[OpenRun]:
+        """Runs that are being measured, or were when a program died."""
+        return list(open_runs(self.directory))
 
     def __len__(self) -> int:
         return len(self._entries())
 
     def __iter__(self) -> Iterator[Run]:
-        return (Run(entry) for entry in self._entries())
+        return (Run(entry, self._index) for entry in self._entries())
 
     def __contains__(self, uid: object) -> bool:
         return any(entry.uid == uid for entry in self._entries())
@@ -112,22 +129,25 @@ class Catalog:
     def __getitem__(self, key: int | str | slice) -> Run | list[Run]:
         entries = self._entries()
         if isinstance(key, slice):
-            return [Run(entry) for entry in entries[key]]
+            return [Run(entry, self._index) for entry in entries[key]]
         if isinstance(key, str):
-            return Run(self._by_uid(entries, key))
-        if key < 0:
-            if -key > len(entries):
-                raise NotFoundError(
-                    f"there is no run {key}: {self.directory} has {len(entries)}"
-                )
-            return Run(entries[key])
-        numbered = [e for e in entries if e.start.get("scan_id") == key]
+            return Run(self._by_uid(entries, key), self._index)
+        if key <= 0:
+            return Run(self._by_place(entries, key), self._index)
+        numbered = [entry for entry in entries if entry.scan_id == key]
         if not numbered:
             raise NotFoundError(
-                f"no run of {self.directory} has the scan_id {key}; negative numbers "
-                "count from the latest run"
+                f"no run of {self.directory} has the scan_id {key}. Places are counted "
+                f"from the latest run, [-1], or given as a slice, [{key}:][0]"
             )
-        return Run(numbered[-1])
+        return Run(numbered[-1], self._index)
+
+    def _by_place(self, entries: list[Entry], place: int) -> Entry:
+        if -place > len(entries) or not entries:
+            raise NotFoundError(
+                f"there is no run {place}: {self.directory} has {len(entries)}"
+            )
+        return entries[place]
 
     def _by_uid(self, entries: list[Entry], uid: str) -> Entry:
         found = [entry for entry in entries if entry.uid == uid]
@@ -146,53 +166,109 @@ class Catalog:
             )
         return found[-1]
 
-    def search(self, query: Mapping[str, Any]) -> Catalog:
-        """The runs whose start documents have these members.
+    def search(
+        self,
+        query: Mapping[str, Any] | None = None,
+        /,
+        *,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        **members: Any,
+    ) -> Catalog:
+        """The runs whose start documents fit.
 
         Parameters
         ----------
         query
-            Member -> value, or a function of the value that tells whether it fits.
-            Members of members are given by nested mappings.
+            Member -> value, or MongoDB's operators, as databroker has it: see
+            `pymo_bluesky.catalog.querying.matcher`.
+        since, until
+            Time range of the start: from `since` on, before `until`. A text such as
+            ``"2026-03"`` or ``"2026-03-01 14:30"`` (the beginning of it), a `datetime`,
+            or seconds since 1970.
+        **members
+            More of the query: ``plan_name="scan"``.
 
         Returns
         -------
         Catalog
-            Of these runs; it can be searched further.
+            Of these runs; it can be searched further, and follows the folder too.
+
+        Raises
+        ------
+        QueryError
+            When the query or a time cannot be understood.
 
         Examples
         --------
-        The 2D maps with more than 100 points of one sample::
+        The 2D maps with more than 100 points of one sample, since March::
 
-            catalog.search({"sample": {"name": "Si"}, "num_points": lambda n: n > 100})
+            catalog.search(
+                {"sample.name": "Si", "num_points": {"$gt": 100}}, since="2026-03"
+            )
         """
-        return Catalog(self._index, (*self._queries, dict(query)))
+        begin = -math.inf if since is None else moment(since)
+        end = math.inf if until is None else moment(until)
+        if begin > end:
+            raise QueryError(f"since ({since}) is later than until ({until})")
+        whole = {**(query or {}), **members}
+        fits = matcher(whole) if whole else None
+        return Catalog(self._index, _Chosen(self._chosen, begin, end, fits))
+
+    def table(self, runs: int = _SHOWN) -> str:
+        """The latest runs as lines of text.
+
+        Parameters
+        ----------
+        runs
+            How many.
+        """
+        return "\n".join([repr(self), *aligned(self._rows(runs))])
+
+    def _rows(self, runs: int) -> list[list[str]]:
+        latest = self._entries()[-runs:]
+        return [cells(entry, n - len(latest)) for n, entry in enumerate(latest)]
 
     def __repr__(self) -> str:
         runs = len(self)
         plural = "" if runs == 1 else "s"
         return f"<Catalog of {runs} run{plural} in {self.directory}>"
 
+    def __str__(self) -> str:
+        return self.table()
 
-def _fits(start: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
-    for key, wanted in query.items():
-        if key not in start:
-            return False
-        value = start[key]
-        if isinstance(wanted, Mapping):
-            fits = isinstance(value, Mapping) and _fits(value, wanted)
-        elif callable(wanted):
-            fits = bool(wanted(value))
-        else:
-            fits = _equal(value, wanted)
-        if not fits:
-            return False
-    return True
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What IPython shows."""
+        printer.text(repr(self) if cycle else self.table())
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return as_html(self._rows(_SHOWN), repr(self).strip("<>"))
 
 
-def _equal(value: Any, wanted: Any) -> bool:
-    if isinstance(value, np.ndarray) or isinstance(wanted, np.ndarray):
-        return np.array_equal(value, wanted)
-    if isinstance(value, list | tuple) and isinstance(wanted, list | tuple):
-        return list(value) == list(wanted)
-    return bool(value == wanted)
+class _Chosen:
+    """Some of the runs: a time range, and what their start documents must tell."""
+
+    def __init__(
+        self,
+        within: _Chosen | None,
+        begin: float,
+        end: float,
+        fits: Callable[[Any], bool] | None,
+    ) -> None:
+        self._within, self._begin, self._end = within, begin, end
+        self._fits = fits
+        # An entry is made anew when its file changed.
+        self._known: WeakKeyDictionary[Entry, bool] = WeakKeyDictionary()
+
+    def of(self, entries: list[Entry], index: Index) -> list[Entry]:
+        """Those of some runs that are chosen."""
+        if self._within is not None:
+            entries = self._within.of(entries, index)
+        entries = [e for e in entries if self._begin <= e.started < self._end]
+        if self._fits is None:
+            return entries
+        new = [entry for entry in entries if entry not in self._known]
+        for entry, start in index.starts(new):
+            self._known[entry] = self._fits(start)
+        return [entry for entry in entries if self._known.get(entry, False)]

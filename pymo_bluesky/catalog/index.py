@@ -5,114 +5,100 @@ Knows neither values nor streams: of a run only its start document is read.
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..errors import FormatError, Problem, PymoError, printable
+from ..errors import PymoError
 from ..folders import datasets_below
-from ..reader import identify, scan_nodes
-from ..replaying import loose_documents
-from ..store import Node, open_tree
+from .entries import Entry, File, Stamp
+from .kept import Kept
+from .looking import look_into, start_of
 
-__all__ = ["Entry", "Index"]
+__all__ = ["Index"]
 
-_RETRY_SECONDS = 10.0
-# What reading documents out of a damaged store can raise.
-_DAMAGE = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
+_BATCH = 256
+"""Files that are looked into before what was found is kept."""
 
-
-class Stamp(NamedTuple):
-    """What tells that a file changed."""
-
-    modified: int
-    size: int
+_log = logging.getLogger("pymo_bluesky")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A run in a file: the path of its scan in it, its uid and start document."""
-
-    path: Path
-    node: str
-    uid: str
-    start: Mapping[str, Any]
-
-    @property
-    def started(self) -> float:
-        """When it began, in seconds since 1970; 0 when that is not told."""
-        began = self.start.get("time")
-        return float(began) if isinstance(began, int | float) else 0.0
-
-    @property
-    def age(self) -> tuple[float, str, str]:
-        """To sort by, the oldest first."""
-        return (self.started, str(self.path), self.node)
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """What was found in one file, and when."""
-
-    stamp: Stamp
-    entries: tuple[Entry, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    try_again: float | None = None
-
-    def holds(self, stamp: Stamp) -> bool:
-        """Whether that is still so: another program may have held an unread file."""
-        patient = self.try_again is None or time.monotonic() < self.try_again
-        return stamp == self.stamp and patient
-
-
-@dataclass(slots=True)
 class Index:
-    """The runs of all files below a folder, as they are now."""
+    """The runs of all files below a folder, as they are now.
 
-    directory: Path
-    _files: dict[Path, File] = field(default_factory=dict[Path, File])
+    Parameters
+    ----------
+    directory
+        The folder.
+    """
 
-    def files(self) -> Iterator[File]:
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._kept = Kept(directory)
+        self._files: dict[Path, File] | None = None
+        self._lock = threading.Lock()
+
+    def files(self) -> list[File]:
         """What each file holds, looked at again where it changed."""
-        found = {
-            path: Stamp(about.st_mtime_ns, about.st_size)
-            for path, about in datasets_below(self.directory)
-        }
-        for path in self._files.keys() - found.keys():
-            del self._files[path]
-        for path, stamp in found.items():
-            known = self._files.get(path)
-            if known is None or not known.holds(stamp):
-                self._files[path] = _look_into(path, stamp)
-        return iter(self._files.values())
+        with self._lock:
+            if self._files is None:
+                self._files = self._kept.files()
+            self._follow(self._files)
+            return list(self._files.values())
 
     def entries(self) -> list[Entry]:
         """All runs, the oldest first."""
         found = [entry for file in self.files() for entry in file.entries]
         return sorted(found, key=lambda entry: entry.age)
 
+    def starts(
+        self, entries: Collection[Entry]
+    ) -> Iterator[tuple[Entry, Mapping[str, Any]]]:
+        """Start documents of runs, without long texts where they were kept.
 
-def _look_into(path: Path, stamp: Stamp) -> File:
-    entries: list[Entry] = []
-    problems: list[Problem] = []
-    try:
-        with open_tree(path) as tree:
-            for _, node in scan_nodes(tree, identify(tree, path)):
-                try:
-                    entries.append(_entry(path, node))
-                except (PymoError, *_DAMAGE) as error:
-                    where = f"{path}{printable(node.path)}"
-                    problems.append(Problem(where, "warning", "no-run", str(error)))
-    except PymoError as error:
-        problems.append(Problem(str(path), "warning", "no-dataset", str(error)))
-        return File(stamp, (), tuple(problems), time.monotonic() + _RETRY_SECONDS)
-    return File(stamp, tuple(entries), tuple(problems))
+        Those whose files were lost meanwhile are not given.
+        """
+        missing = dict.fromkeys(entries)
+        for entry, start in self._kept.starts(entries) if entries else ():
+            del missing[entry]
+            yield entry, start
+        for entry in missing:
+            try:
+                yield entry, start_of(entry)
+            except PymoError as error:
+                _log.info("a run is not searched: %s", error)
 
+    def _follow(self, files: dict[Path, File]) -> None:
+        """Make `files` what is in the folder now."""
+        found = {
+            path: Stamp.of(about) for path, about in datasets_below(self.directory)
+        }
+        gone = files.keys() - found.keys()
+        for path in gone:
+            del files[path]
+        changed = [
+            path
+            for path, stamp in found.items()
+            if path not in files or not files[path].holds(stamp)
+        ]
+        if len(changed) > _BATCH:
+            _log.info("looking into %d files of %s", len(changed), self.directory)
+        for first in range(0, len(changed), _BATCH):
+            batch = changed[first : first + _BATCH]
+            self._look(files, {path: found[path] for path in batch})
+        if gone:
+            self._kept.save({}, gone)
 
-def _entry(path: Path, scan: Node) -> Entry:
-    name, start = next(loose_documents(scan), ("", {}))
-    if name != "start":
-        raise FormatError("it holds no run of bluesky")
-    return Entry(path, scan.path, str(start["uid"]), start)
+    def _look(self, files: dict[Path, File], stamps: Mapping[Path, Stamp]) -> None:
+        looked = {
+            path: look_into(path, stamp, files.get(path))
+            for path, stamp in stamps.items()
+        }
+        files.update({path: file for path, (file, _) in looked.items()})
+        now = time.time_ns()
+        settled = {path: it for path, it in looked.items() if it[0].settled(now)}
+        if settled:
+            self._kept.save(settled)

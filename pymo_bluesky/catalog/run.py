@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from ..errors import NotFoundError
-from ..reader import replay
-from ..replaying import loose_documents, stored_index
-from ..store import Node, open_tree
-from .index import Entry
+from ..reader import Scan, open_dataset, replay
+from .entries import Entry, date_of
+from .index import Index
 from .stream import Stream
 
 __all__ = ["Run"]
@@ -28,6 +26,8 @@ class Run:
         Of the run.
     started
         When it began, in seconds since 1970.
+    about
+        What a listing tells of it: plan, shape, detectors, status.
 
     Examples
     --------
@@ -38,32 +38,40 @@ class Run:
         run.primary.read()["photodiode_signal"].plot()
     """
 
-    def __init__(self, entry: Entry) -> None:
-        self._entry = entry
-        self.path, self.uid = entry.path, entry.uid
-        self.scan = entry.node.rpartition("/")[2]
+    def __init__(self, entry: Entry, index: Index) -> None:
+        self.about = entry
+        self._index = index
+        self.path, self.scan, self.uid = entry.path, entry.scan, entry.uid
         self.started = entry.started
 
     @property
     def start(self) -> Mapping[str, Any]:
-        """Its start document, as the catalog knows it; the file is not opened."""
-        return self._entry.start
+        """Its start document as the catalog keeps it, without texts of many pages.
+
+        The file is not opened, as far as that can be; `metadata` has all of it.
+        """
+        return dict(self._index.starts([self.about]))[self.about]
 
     @property
     def metadata(self) -> dict[str, Any]:
         """Its ``"start"`` and ``"stop"`` document; None for a stop that never came."""
-        stop = None
+        found: dict[str, Any] = {"start": None, "stop": None}
         with self.opened() as scan:
-            for name, doc in loose_documents(scan):
-                stop = doc if name == "stop" else stop
-        return {"start": dict(self._entry.start), "stop": stop}
+            for name, doc in scan.outline():
+                if name in found:
+                    found[name] = doc
+        return found
 
     @property
     def streams(self) -> list[str]:
         """Names of its streams."""
         with self.opened() as scan:
-            index = stored_index(scan)
-        return [about["name"] for about in index["streams"]] if index else []
+            names = [
+                doc.get("name", "primary")
+                for kind, doc in scan.outline()
+                if kind == "descriptor"
+            ]
+        return sorted(set(names))
 
     def documents(
         self, *, pages: bool = False, fill: bool = False
@@ -80,6 +88,9 @@ class Run:
             )
         return Stream(self, name)
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.streams)
+
     def __getattr__(self, name: str) -> Stream:
         # Prompts ask each object for names of their own protocols.
         if name.startswith("_") or name not in self.streams:
@@ -90,37 +101,36 @@ class Run:
         return [*super().__dir__(), *self.streams]
 
     def __repr__(self) -> str:
-        start = self._entry.start
-        name = str(start.get("plan_name") or "run")
-        number = f" {start['scan_id']}" if "scan_id" in start else ""
+        number = "" if self.about.scan_id is None else f" {self.about.scan_id}"
         return (
-            f"<Run {name}{number}, {_date(self.started)}, uid {self.uid[:8]}: "
+            f"<Run {self.about.plan or 'run'}{number}, "
+            f"{date_of(self.started) or 'of unknown date'}, uid {self.uid[:8]}: "
             f"{self.path.name} {self.scan}>"
         )
 
     @contextlib.contextmanager
-    def opened(self) -> Iterator[Node]:
+    def opened(self, *, external: bool = False) -> Iterator[Scan]:
         """Its scan in the open file.
+
+        Parameters
+        ----------
+        external
+            Whether values that lie in other files can be read.
 
         Raises
         ------
         NotFoundError
             When the file holds this run no more.
         """
-        with open_tree(self.path) as tree:
-            scan = tree.root.get(self._entry.node)
-            index = None if scan is None else stored_index(scan)
-            if scan is None or index is None or index["run"] != self.uid:
-                raise NotFoundError(
-                    f"{self.path} holds the run {self.uid} no more; ask the catalog "
-                    "again"
-                )
-            yield scan
+        with open_dataset(self.path, external=external) as dataset:
+            for scan in dataset.scans:
+                if scan.path == self.about.node and self._is_in(scan):
+                    yield scan
+                    return
+        raise NotFoundError(
+            f"{self.path} holds the run {self.uid} no more; ask the catalog again"
+        )
 
-
-def _date(time: float) -> str:
-    """Local date and time, to the minute."""
-    try:
-        return datetime.fromtimestamp(time).isoformat(" ", "minutes")
-    except (ValueError, OverflowError, OSError):
-        return "of unknown date"
+    def _is_in(self, scan: Scan) -> bool:
+        _, start = next(scan.outline(), ("", {}))
+        return start.get("uid") == self.uid

@@ -13,9 +13,11 @@ import numpy as np
 
 from ..labelled import labelled
 from ..model import Array, Branch, Channel, Module
-from ..reader import open_dataset
-from ..replaying import loose_documents, values_beside_tree
-from ..store import Node
+from ..reader import Scan
+from ..replaying import stored_index, values_beside_tree
+from ..store import Node, open_tree
+from ..synthesis.keyed import keyed
+from ..synthesis.run import streams_of
 
 if TYPE_CHECKING:
     import xarray
@@ -29,11 +31,10 @@ class RunFile(Protocol):
     """The run that a stream is read from."""
 
     path: Path
-    scan: str
     uid: str
     started: float
 
-    def opened(self) -> AbstractContextManager[Node]:
+    def opened(self, *, external: bool = False) -> AbstractContextManager[Scan]:
         """Its scan in the open file."""
         ...
 
@@ -63,8 +64,8 @@ class Stream:
         with self.run.opened() as scan:
             descriptors = [
                 doc
-                for name, doc in loose_documents(scan)
-                if name == "descriptor" and doc.get("name") == self.name
+                for name, doc in scan.outline()
+                if name == "descriptor" and doc.get("name", "primary") == self.name
             ]
         return {"descriptors": descriptors}
 
@@ -93,29 +94,37 @@ class Stream:
         MissingExtraError
             When xarray is not installed.
         """
+        with self.run.opened(external=fill) as scan, open_tree(self.run.path) as tree:
+            node = tree.node(scan.path)
+            if stored_index(node) is None:
+                return labelled(self._made(scan))
+            return self._recorded(scan, node, fill)
+
+    def _made(self, scan: Scan) -> Branch:
+        """A stream of a scan that PyMoDAQ wrote."""
+        streams = streams_of(scan.assembled.scan)
+        return next(keyed(stream) for stream in streams if stream.name == self.name)
+
+    def _recorded(self, scan: Scan, node: Node, fill: bool) -> xarray.Dataset:
+        """A stream whose documents the scan holds."""
+        whole = scan.assembled.scan
+        named = [part for part in whole.branches if part.title == self.name]
+        # Not every layout has a place for the time of the start.
+        branch = replace((named or [whole.trunk])[0], started=self.run.started)
+        beside = values_beside_tree(node, self.name)
         about = self._data_keys()
-        with self.run.opened() as scan:
-            beside = values_beside_tree(scan, self.name)
-            absent = set(_absent(scan, self._branch(), fill))
         if fill:
             beside = self._filled(beside, about)
         arrays = [
             Array(label=key, data=values, units=_units(about.get(key, {})))
             for key, values in beside.items()
         ]
-        return labelled(_without(self._branch(fill), absent), arrays)
+        absent = set(_absent(node, branch, fill))
+        return labelled(_without(branch, absent), arrays)
 
     def _data_keys(self) -> dict[str, Mapping[str, Any]]:
         descriptors = self.metadata["descriptors"]
         return {k: about for d in descriptors for k, about in d["data_keys"].items()}
-
-    def _branch(self, external: bool = False) -> Branch:
-        """Its part of the tree, no array read yet."""
-        dataset = open_dataset(self.run.path, external=external)
-        scan = dataset.scans[self.run.scan].assembled.scan
-        named = [part for part in scan.branches if part.title == self.name]
-        # Not every layout has a place for the time of the start.
-        return replace((named or [scan.trunk])[0], started=self.run.started)
 
     def _filled(
         self, beside: dict[str, np.ndarray], about: Mapping[str, Mapping[str, Any]]
