@@ -24,7 +24,7 @@ from .layouts import Layout
 from .reading.dataset import layout_of, scan_nodes
 from .store import Node, Tree, open_tree
 
-__all__ = ["Verified", "verified", "verify"]
+__all__ = ["Verified", "told", "verified", "verify"]
 
 _DAMAGE = (
     LookupError,
@@ -216,3 +216,10 @@ def _top(tree: Tree, layout: Layout, numbers: set[int]) -> Iterator[Problem]:
             "were written"
         )
         yield Problem(where, "error", "changed", message)
+
+
+def told(path: str) -> tuple[list[str], str]:
+    """The same as lines of text, and the worst severity among them."""
+    found = verified(path)
+    lines = [str(found), *(f"  {problem}" for problem in found.problems)]
+    return lines, found.problems[0].severity if found.problems else ""

@@ -15,10 +15,11 @@ from .converting import CONVERT
 from .documents import REPLAY
 from .looking import LS, SHOW, VALIDATE
 from .running import DEMO, RECOVER
+from .verifying import VERIFY
 
 __all__ = ["main"]
 
-_COMMANDS = (DEMO, LS, SHOW, REPLAY, CONVERT, VALIDATE, RECOVER)
+_COMMANDS = (DEMO, LS, SHOW, REPLAY, CONVERT, VALIDATE, VERIFY, RECOVER)
 
 _EXIT_CODES = """\
 exit codes:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..folders import datasets_below
 
 __all__ = [
     "CUT_OFF",
@@ -15,7 +19,9 @@ __all__ = [
     "PROBLEMS",
     "REFUSED",
     "Command",
+    "add_paths",
     "add_scan",
+    "named_datasets",
     "tell_error",
 ]
 
@@ -48,6 +54,26 @@ class Command:
 def tell_error(message: str) -> None:
     """Say what went wrong, in one line on the standard error."""
     print(f"pymo-bluesky: error: {' '.join(message.split())}", file=sys.stderr)
+
+
+def add_paths(parser: argparse.ArgumentParser, **options: Any) -> None:
+    """Let datasets, and folders of them, be chosen."""
+    parser.add_argument(
+        "paths",
+        type=Path,
+        metavar="PATH",
+        help="a dataset, or a folder: then all datasets in it and below",
+        **options,
+    )
+
+
+def named_datasets(paths: Sequence[Path]) -> Iterator[Path]:
+    """Datasets that are named, or lie in folders that are."""
+    for path in paths:
+        if path.is_dir():
+            yield from (found for found, _ in datasets_below(path))
+        else:
+            yield path
 
 
 def add_scan(parser: argparse.ArgumentParser) -> None:

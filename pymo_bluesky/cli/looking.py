@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import FormatError, printable
-from ..folders import datasets_below
-from .common import FINE, PROBLEMS, Command, add_scan, tell_error
+from .common import (
+    FINE,
+    PROBLEMS,
+    Command,
+    add_paths,
+    add_scan,
+    named_datasets,
+    tell_error,
+)
 
 if TYPE_CHECKING:
     from ..reader import Scan
@@ -18,31 +25,12 @@ __all__ = ["LS", "SHOW", "VALIDATE"]
 
 
 def _add_ls(parser: argparse.ArgumentParser) -> None:
-    _add_paths(parser, nargs="*", default=[Path()])
-
-
-def _add_paths(parser: argparse.ArgumentParser, **options: Any) -> None:
-    parser.add_argument(
-        "paths",
-        type=Path,
-        metavar="PATH",
-        help="a dataset, or a folder: then all datasets in it and below",
-        **options,
-    )
-
-
-def _datasets(paths: Sequence[Path]) -> Iterator[Path]:
-    """Datasets that are named, or lie in folders that are."""
-    for path in paths:
-        if path.is_dir():
-            yield from (found for found, _ in datasets_below(path))
-        else:
-            yield path
+    add_paths(parser, nargs="*", default=[Path()])
 
 
 def _ls(options: argparse.Namespace) -> int:
     status = FINE
-    for path in _datasets(options.paths):
+    for path in named_datasets(options.paths):
         try:
             _print_scans(path)
         except FormatError as error:
@@ -99,7 +87,7 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _add_validate(parser: argparse.ArgumentParser) -> None:
-    _add_paths(parser, nargs="+")
+    add_paths(parser, nargs="+")
     parser.add_argument(
         "--strict", action="store_true", help="let warnings count as problems too"
     )
@@ -109,7 +97,7 @@ def _validate(options: argparse.Namespace) -> int:
     from ..reader import validate
 
     bad = False
-    for path in _datasets(options.paths):
+    for path in named_datasets(options.paths):
         problems = validate(path)
         for problem in problems:
             print(problem if problem.loc == str(path) else f"{path}: {problem}")
