@@ -15,11 +15,14 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from .columns import ABSENT
+from .columns import ABSENT, Repeated
+from .forms import ROWS, Rows
 
 __all__ = ["ArrayColumn", "Block", "ColumnKey", "Document", "Loose", "Order", "Sorter"]
 
 Document = tuple[str, Mapping[str, Any]]
+"""Name and document; or ``("rows", Rows)``, events of one form."""
+
 MAX_ROWS = 512
 MAX_BYTES = 8 * 2**20
 
@@ -78,13 +81,13 @@ class Order:
     codes: array[int] = field(default_factory=lambda: array("i"))
     counts: array[int] = field(default_factory=lambda: array("i"))
 
-    def add(self, code: int) -> None:
-        """Note the next document."""
-        if self.codes and self.codes[-1] == code and self.counts[-1] < 2**31 - 1:
-            self.counts[-1] += 1
+    def add(self, code: int, times: int = 1) -> None:
+        """Note the next document, or so many of a kind."""
+        if self.codes and self.codes[-1] == code and self.counts[-1] < 2**31 - times:
+            self.counts[-1] += times
         else:
             self.codes.append(code)
-            self.counts.append(1)
+            self.counts.append(times)
 
     def as_array(self) -> np.ndarray:
         """Codes and counts, shape (n, 2), int32."""
@@ -117,6 +120,8 @@ class Sorter:
         for name, doc in documents:
             if name == "event":
                 yield from self._event(doc)
+            elif name == ROWS:
+                yield from self._rows(cast(Rows, doc))
             elif name == "event_page":
                 yield from self._page(doc)
             else:
@@ -149,6 +154,21 @@ class Sorter:
         if len(waiting) >= MAX_ROWS or size >= MAX_BYTES:
             yield from self._flush(stream)
 
+    def _rows(self, rows: Rows) -> Iterator[Block | Loose]:
+        stream = self._home.get(rows.form.descriptor)
+        if stream is None:
+            for event in rows.events():
+                yield from self._loose("event", event)
+            return
+        yield from self._flush(stream)
+        self.order.add(2 * stream + 1, len(rows))
+        found = {ColumnKey(g, name): values for g, name, values in rows.columns()}
+        columns = {
+            ColumnKey("", name): found.get(ColumnKey("", name), repeated)
+            for name, repeated in _members(rows).items()
+        }
+        yield Block(stream, len(rows), columns | found, None)
+
     def _stream_of(self, doc: Mapping[str, Any]) -> int | None:
         fits = type(doc.get("data")) is dict and type(doc.get("timestamps")) is dict
         uid = doc.get("descriptor")
@@ -175,6 +195,17 @@ class Sorter:
         ]
         rows = len(columns[ColumnKey("", "seq_num")])
         yield Block(stream, rows, columns, tuple(arrays))
+
+
+def _members(rows: Rows) -> dict[str, Repeated]:
+    """Members of the events in their order, as if none of them changed."""
+    same: dict[str, Any] = {"descriptor": rows.form.descriptor, "filled": {}}
+    members = rows.form.members
+    return {
+        name: Repeated(same.get(name), len(rows))
+        for name in members
+        if name not in ("data", "timestamps")
+    }
 
 
 def _untold_dtype(column: np.ndarray) -> str | None:

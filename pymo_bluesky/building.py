@@ -267,14 +267,14 @@ def _sources(journal: Journal, extra: Sequence[Document]) -> tuple[Source, Sourc
         return (lambda: documents), (lambda: documents)
     return (
         lambda: itertools.chain(_undamaged(journal), extra),
-        lambda: itertools.chain(journal.outline(), extra),
+        lambda: itertools.chain(journal.batches(whole=False), extra),
     )
 
 
 def _undamaged(journal: Journal) -> Iterator[Document]:
     """All records, or an error: arrays made for more would hold zeros at the end."""
     known = journal.torn
-    yield from journal
+    yield from journal.batches()
     if journal.torn != known:
         raise JournalError(
             f"the last {journal.torn} bytes of {journal.path} are not what was written "

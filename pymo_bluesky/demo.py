@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from .errors import MissingExtraError, PymoError, WriteError
 from .instrument import Devices, data_folder, load_devices
+from .layouts import layout_named
 from .plotting import save_map
 from .reader import open_dataset, replay
 from .replaying.comparing import differences
@@ -63,6 +64,7 @@ def run_demo(directory: str | os.PathLike[str], *, layout: str = "pymodaq5") -> 
     """
     if find_spec("matplotlib") is None:  # not only when all is measured
         raise MissingExtraError.of("matplotlib", "demo")
+    layout_named(layout)
     try:  # before a plan runs, whose abort would bury the reason
         Path(directory).mkdir(parents=True, exist_ok=True)
     except OSError as error:

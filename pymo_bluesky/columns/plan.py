@@ -37,6 +37,7 @@ from .signatures import (
     signature_of,
     stored_dtype,
 )
+from .uniform import Repeated, Uniform, decode_uniform
 
 __all__ = ["ABSENT", "ColumnPlan", "ColumnSurvey", "Encoded", "fill_of"]
 
@@ -77,6 +78,12 @@ class ColumnSurvey:
         n = len(values)
         self._follow(values, n)
         self.rows += n
+        if isinstance(values, Uniform):
+            self._count(values.signature, n)
+            return
+        if isinstance(values, Repeated):
+            self._count(self._signature(values.value), n)
+            return
         if isinstance(values, np.ndarray) and values.dtype.kind != "O":
             self._add_array(values, n)
             return
@@ -110,7 +117,7 @@ class ColumnSurvey:
 
     def _count(self, signature: Signature, n: int) -> None:
         self.counts[signature] = self.counts.get(signature, 0) + n
-        if signature.container == "value" and n == 1:
+        if signature.container == "value":
             self._limit_values()
 
     def _limit_values(self) -> None:
@@ -126,6 +133,9 @@ class ColumnSurvey:
         if self.first is None and type(values[0]) is int:
             self.first = values[0]
         start = (self.first or 0) + self.rows
+        if isinstance(values, Uniform) and values.signature == INT:
+            self.consecutive = _counts_up(values.base, start)
+            return
         # Arrays and odd numbers cannot be compared with a list: their types come first.
         plain = type(values[0]) is int and set(map(type, values)) == {int}
         if not plain or list(values) != list(range(start, start + n)):
@@ -267,6 +277,8 @@ class ColumnPlan:
             return Encoded(None, None, list(enumerate(values)))
         if self.dtype is None:
             return Encoded(None, None, [])
+        if isinstance(values, Uniform) and values.signature == signature:
+            return Encoded(values.base, None, [])
         if signature.container == "uuid":
             raw = b"".join(bytes.fromhex(v.replace("-", "")) for v in values)
             return Encoded(np.frombuffer(raw, np.uint8).reshape(-1, 16), None, [])
@@ -318,7 +330,7 @@ class ColumnPlan:
         if self.first is not None:
             return list(range(self.first + start, self.first + start + n))
         if len(self.signatures) == 1 and base is not None:
-            return _decode_uniform(base, self.signatures[0])
+            return decode_uniform(base, self.signatures[0])
         if codes is None:
             codes = np.zeros(n, np.uint16)
         values: list[Any] = []
@@ -334,8 +346,15 @@ class ColumnPlan:
                 assert base is not None
                 part = (i, *(slice(n) for n in signature.shape))
                 row = _cast(base[part], stored_dtype(signature))[np.newaxis]
-                values.extend(_decode_uniform(row, signature))
+                values.extend(decode_uniform(row, signature))
         return values
+
+
+def _counts_up(values: np.ndarray, start: int) -> bool:
+    ends = (int(values[0]), int(values[-1]))
+    return ends == (start, start + len(values) - 1) and bool(
+        np.all(np.diff(values) == 1)
+    )
 
 
 def _cast(row: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
@@ -349,15 +368,3 @@ def _as_array(value: Any, signature: Signature) -> np.ndarray:
         return np.frombuffer(uuid.UUID(value).bytes, np.uint8)
     given = np.asarray(value, dtype=signature.dtype)
     return given.view(stored_dtype(signature))
-
-
-def _decode_uniform(base: np.ndarray, signature: Signature) -> list[Any]:
-    if signature.container == "uuid":
-        return [str(uuid.UUID(bytes=row.tobytes())) for row in base]
-    if signature.container in ("py", "list"):
-        return base.tolist()
-    dtype = np.dtype(signature.dtype)
-    typed = base.view(dtype) if dtype.kind in "mM" else base
-    if signature.container == "np":
-        return list(typed)
-    return [typed[i, ...] for i in range(len(typed))]

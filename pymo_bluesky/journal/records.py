@@ -3,9 +3,10 @@
 File: ``PYMOJRN1``, then records. A record is a head (its checksum, that of the rest,
 number of blobs, bytes of the packed document and of all blobs), the lengths of its
 blobs, the packed ``[name, document]``, and the blobs: large arrays, which are neither
-copied nor packed on their way to the disk. The head vouches for itself, so that a
-record the writer died in can be told from one that was damaged later. The first record
-is ``["journal", {...}]``: what the journal is for.
+copied nor packed on their way to the disk. Events of one form are rows (``rowing``).
+The head vouches for itself, so that a record the writer died in can be told from one
+that was damaged later. The first record is ``["journal", {...}]``: what the journal is
+for.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ import os
 import struct
 import zlib
 from collections.abc import Generator, Iterator, Mapping
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from ..errors import JournalError
+from ..forms import ROWS, Rows
 from ..values import pack, unpack
+from .rowing import FORM, HEAD, ROW, RowReader, RowRecords
 
 __all__ = [
     "ABOUT",
@@ -28,6 +32,7 @@ __all__ = [
     "SUFFIX",
     "EmptyJournalError",
     "Journal",
+    "Records",
     "abandoned",
     "as_record",
 ]
@@ -38,7 +43,6 @@ ABOUT = "journal"
 
 MAGIC = b"PYMOJRN1"
 _CHECK = struct.Struct("<I")
-_HEAD = struct.Struct("<IIQQ")  # behind its own checksum
 _LENGTH = struct.Struct("<Q")
 _MAX_BLOBS = 1_000_000
 _WINDOW = 2**18
@@ -52,8 +56,36 @@ def as_record(name: str, doc: Mapping[str, Any]) -> list[Any]:
     check = zlib.crc32(body, zlib.crc32(lengths))
     for blob in blobs:
         check = zlib.crc32(blob, check)
-    head = _HEAD.pack(check, len(blobs), len(body), sum(map(len, blobs)))
+    head = HEAD.pack(check, len(blobs), len(body), sum(map(len, blobs)))
     return [_CHECK.pack(zlib.crc32(head)) + head + lengths + body, *blobs]
+
+
+class Records:
+    """Takes the documents of one journal apart.
+
+    Examples
+    --------
+    >>> records = Records()
+    >>> len(records.of("start", {"uid": "4b1d"}))
+    1
+    """
+
+    def __init__(self) -> None:
+        self._rows = RowRecords()
+
+    def of(self, name: str, doc: Mapping[str, Any]) -> list[Any]:
+        """The parts of the next record, and of one before it that it needs."""
+        if name == "event":
+            form, parts = self._rows.parts(doc)
+            if form is not None:
+                return [*as_record(FORM, form), *parts]
+            if parts:
+                return parts
+        return as_record(name, doc)
+
+    def forget(self) -> None:
+        """Rely on nothing before: a record that was given may not have been written."""
+        self._rows.forget()
 
 
 class EmptyJournalError(JournalError):
@@ -125,32 +157,45 @@ class Journal:
         next(records, None)
         return records
 
-    def outline(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The same without reading the large arrays of single events.
+    def batches(self, *, whole: bool = True) -> Iterator[tuple[str, Any]]:
+        """The same, but events of one form come many at once: ``("rows", Rows)``.
 
-        In their place stand arrays of the same dtype and shape, all 0. What a scan is
-        planned by (axes in a configuration, positions in a page) is read.
+        Parameters
+        ----------
+        whole
+            Read the large arrays of single events, too. Else arrays of the same dtype
+            and shape, all 0, stand in their place. What a scan is planned by (axes in a
+            configuration, positions in a page) is read.
         """
-        records = self._records(whole=False)
-        next(records, None)
-        return records
+        items = self._items(whole=whole)
+        next(items, None)
+        return items
 
     def _records(self, *, whole: bool) -> Iterator[tuple[str, dict[str, Any]]]:
-        with self.path.open("rb", buffering=_WINDOW) as file:
+        for name, item in self._items(whole=whole):
+            if isinstance(item, Rows):
+                yield from (("event", event) for event in item.events())
+            else:
+                yield name, item
+
+    def _items(self, *, whole: bool) -> Iterator[tuple[str, Any]]:
+        rows = RowReader(whole=whole)
+        with BufferedReader(self.path.open("rb", buffering=0), _WINDOW) as file:
             end = os.fstat(file.fileno()).st_size
             end = end if self._end is None else min(end, self._end)
             at = file.seek(min(len(MAGIC), end))
             while at < end:
                 try:
-                    record = _read_record(file, end, whole=whole)
+                    record = _read_record(file, end, rows, whole=whole)
                 except _DamagedError:
                     # Where one pass ends, all end: an outline would not notice.
                     record, self.damaged, self._end = None, True, at
                 if record is None:
                     self.torn = end - at
                     return
-                yield record
                 at = file.tell()
+                if record[0] != FORM:
+                    yield record
 
     @staticmethod
     def is_alive(path: Path) -> bool:
@@ -201,15 +246,17 @@ def _locks(fd: int, path: Path, kind: int) -> bool:
 
 
 def _read_record(
-    file: BinaryIO, end: int, *, whole: bool
-) -> tuple[str, dict[str, Any]] | None:
+    file: BufferedReader, end: int, rows: RowReader, *, whole: bool
+) -> tuple[str, Any] | None:
     """The next record; None when the writer died in it."""
-    head = file.read(_CHECK.size + _HEAD.size)
-    if len(head) < _CHECK.size + _HEAD.size:
+    head = file.read(_CHECK.size + HEAD.size)
+    if len(head) < _CHECK.size + HEAD.size:
         return None
     if _CHECK.pack(zlib.crc32(head[_CHECK.size :])) != head[: _CHECK.size]:
         raise _DamagedError
-    check, n_blobs, n_body, n_blob = _HEAD.unpack_from(head, _CHECK.size)
+    check, n_blobs, n_body, n_blob = HEAD.unpack_from(head, _CHECK.size)
+    if n_blobs & ROW:
+        return _read_rows(file, end, rows, n_blobs)
     n_lengths = n_blobs * _LENGTH.size
     if n_blobs > _MAX_BLOBS:
         raise _DamagedError
@@ -232,4 +279,20 @@ def _read_record(
     if actual != check:
         raise _DamagedError
     name, doc = unpack(body, blobs)
+    if name == FORM:
+        try:
+            rows.learn(doc)
+        except (KeyError, TypeError, ValueError):
+            raise _DamagedError from None
     return name, doc
+
+
+def _read_rows(
+    file: BufferedReader, end: int, rows: RowReader, code: int
+) -> tuple[str, Rows] | None:
+    file.seek(-(_CHECK.size + HEAD.size), os.SEEK_CUR)
+    try:
+        found = rows.read(file, end, code)
+    except ValueError:
+        raise _DamagedError from None
+    return None if found is None else (ROWS, found)

@@ -11,7 +11,8 @@ import numpy as np
 
 from ..assets import AssetSurvey
 from ..blocks import ArrayColumn, Block, ColumnKey, Document, Loose, Sorter
-from ..columns import ColumnSurvey
+from ..columns import ColumnSurvey, Uniform
+from ..columns.signatures import PLAIN
 from ..errors import Problem
 
 __all__ = [
@@ -93,6 +94,8 @@ class StreamSurvey:
 
     def _follow(self, block: Block, moved: frozenset[str]) -> None:
         numbers = block.columns.get(_SEQ_NUM, ())
+        if isinstance(numbers, Uniform) and numbers.signature == PLAIN[int]:
+            numbers = numbers.base.tolist()
         fallback = range(self.rows + 1, self.rows + block.rows + 1)
         if all(isinstance(n, (int, np.integer)) for n in numbers) and len(numbers):
             self.seq_nums.extend(_small(int(n)) for n in numbers)
@@ -122,6 +125,8 @@ def _numbers(values: Any, rows: int) -> list[float]:
     """Values as floats; NaN for what is not one number."""
     if len(values) != rows:
         return [np.nan] * rows
+    if isinstance(values, Uniform) and values.signature in (PLAIN[int], PLAIN[float]):
+        return values.base.astype(np.float64).tolist()
     return [_number(value) for value in values]
 
 

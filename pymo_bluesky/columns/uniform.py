@@ -1,0 +1,123 @@
+"""Columns whose values are known to be of one kind; knows no documents.
+
+They come from rows of one form, and are stored without a look at each value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
+
+from .signatures import UUID, Signature
+
+__all__ = ["Repeated", "Uniform", "decode_uniform", "uuids_of"]
+
+_DASHES = (8, 13, 18, 23)
+_HEX = np.array([i for i in range(36) if i not in _DASHES])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Uniform(Sequence[Any]):
+    """Values of one signature.
+
+    Attributes
+    ----------
+    signature
+        Of each value.
+    base
+        The values as they are stored; shape (rows, ...).
+
+    Examples
+    --------
+    >>> from .signatures import INT
+    >>> list(Uniform(INT, np.array([1, 2])))
+    [1, 2]
+    """
+
+    signature: Signature
+    base: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.base)
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> Uniform: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return Uniform(self.signature, self.base[index])
+        return decode_uniform(self.base[[index]], self.signature)[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(decode_uniform(self.base, self.signature))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Repeated(Sequence[Any]):
+    """One value, so many times.
+
+    Examples
+    --------
+    >>> list(Repeated("4b1d", 2))
+    ['4b1d', '4b1d']
+    """
+
+    value: Any
+    rows: int
+
+    def __len__(self) -> int:
+        return self.rows
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> Repeated: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return Repeated(self.value, len(range(self.rows)[index]))
+        range(self.rows)[index]
+        return self.value
+
+
+def decode_uniform(base: np.ndarray, signature: Signature) -> list[Any]:
+    """Values of one signature again, from how they are stored."""
+    if signature.container == "uuid":
+        text = base.tobytes().hex()
+        return [_dashed(text[i : i + 32]) for i in range(0, len(text), 32)]
+    if signature.container in ("py", "list"):
+        return base.tolist()
+    dtype = np.dtype(signature.dtype)
+    typed = base.view(dtype) if dtype.kind in "mM" else base
+    if signature.container == "np":
+        return list(typed)
+    return [typed[i, ...] for i in range(len(typed))]
+
+
+def _dashed(h: str) -> str:
+    return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
+
+
+def uuids_of(texts: np.ndarray) -> Sequence[str] | Uniform:
+    """Texts of 36 letters as the bytes of uuids, if that is what all of them are.
+
+    Parameters
+    ----------
+    texts
+        ASCII letters; shape (rows, 36), uint8.
+    """
+    letters = np.ascontiguousarray(texts[:, _HEX])
+    try:
+        raw = bytes.fromhex(letters.tobytes().decode("ascii"))
+    except ValueError:
+        raw = b""
+    # Capitals, spaces and the like would not come back.
+    if (
+        raw.hex().encode() == letters.tobytes()
+        and (texts[:, _DASHES] == ord("-")).all()
+    ):
+        return Uniform(UUID, np.frombuffer(raw, np.uint8).reshape(-1, 16))
+    return [row.tobytes().decode("ascii") for row in texts]

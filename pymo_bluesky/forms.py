@@ -1,0 +1,340 @@
+"""Events of one form, as rows of bytes; knows no file.
+
+The events of a descriptor nearly always have the same members, and values of the same
+kinds in them. Such an event is a *row*: the bytes of its values, one behind the other.
+Rows of a form lie in a file as an array does, and become columns again without a look
+at each value. An event that does not fit its form is no row, and nothing is lost by it.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from .columns import Uniform
+from .columns.signatures import PLAIN, Signature, is_storable, stored_dtype
+from .columns.uniform import decode_uniform, uuids_of
+
+__all__ = ["ROWS", "Form", "RowLayout", "RowPacker", "Rows", "form_of"]
+
+ROWS = "rows"
+"""Name under which events of one form come among documents, as `Rows`."""
+
+BLOB_BYTES = 4096
+"""Arrays of at least this many bytes lie behind the rest of the row, never copied."""
+
+_MEMBERS = {"uid", "time", "data", "timestamps", "seq_num", "descriptor"}
+_CODES = {"<f8": "d", "<i8": "q", "|b1": "?"}
+_SCALARS = {
+    **PLAIN,
+    np.float64: Signature("np", "<f8"),
+    np.int64: Signature("np", "<i8"),
+}
+_UID = 36
+_MAX_VALUES = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What the events of a descriptor have in common.
+
+    Attributes
+    ----------
+    descriptor
+        Its uid.
+    members, data, timestamps
+        Keys of the event and of two of its members, in their order.
+    signatures
+        Of the values of `data`, then of those of `timestamps`.
+    """
+
+    descriptor: str
+    members: tuple[str, ...]
+    data: tuple[str, ...]
+    timestamps: tuple[str, ...]
+    signatures: tuple[Signature, ...]
+
+    def to_plain(self) -> dict[str, Any]:
+        """The form as JSON or msgpack can hold it."""
+        return {
+            "descriptor": self.descriptor,
+            "members": list(self.members),
+            "data": list(self.data),
+            "timestamps": list(self.timestamps),
+            "signatures": [[c, d, list(s)] for c, d, s in self.signatures],
+        }
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Form:
+        """Read what `to_plain` wrote.
+
+        Raises
+        ------
+        ValueError
+            When it is no form.
+        """
+        form = cls(
+            descriptor=str(plain["descriptor"]),
+            members=tuple(map(str, plain["members"])),
+            data=tuple(map(str, plain["data"])),
+            timestamps=tuple(map(str, plain["timestamps"])),
+            signatures=tuple(
+                Signature(str(c), str(d), tuple(map(int, s)))
+                for c, d, s in plain["signatures"]
+            ),
+        )
+        if len(form.signatures) != len(form.data) + len(form.timestamps):
+            raise ValueError("a form of events has not one kind for each value")
+        if not all(
+            s.container == "nd" or s in _SCALARS.values() for s in form.signatures
+        ):
+            raise ValueError("a form of events has kinds of values that no row has")
+        return form
+
+
+def form_of(event: Mapping[str, Any]) -> Form | None:
+    """The form of an event; None when such events are no rows.
+
+    Examples
+    --------
+    >>> event = {"uid": "e" * 36, "time": 0.0, "seq_num": 1, "descriptor": "d1"}
+    >>> form_of({**event, "data": {"x": 0.5}, "timestamps": {"x": 0.0}}).data
+    ('x',)
+    >>> form_of({**event, "data": {"x": "text"}, "timestamps": {"x": 0.0}})
+    """
+    members = tuple(event)
+    if set(members) - {"filled"} != _MEMBERS:
+        return None
+    data, stamps, uid = event["data"], event["timestamps"], event["descriptor"]
+    if type(data) is not dict or type(stamps) is not dict or type(uid) is not str:
+        return None
+    groups = cast(list[dict[Any, Any]], [data, stamps])
+    values = [value for group in groups for value in group.values()]
+    signatures = tuple(map(_signature_of, values))
+    texts = all(type(key) is str for group in groups for key in group)
+    if None in signatures or not texts or len(values) > _MAX_VALUES:
+        return None
+    found = cast(tuple[Signature, ...], signatures)
+    return Form(uid, members, tuple(groups[0]), tuple(groups[1]), found)
+
+
+def _signature_of(value: Any) -> Signature | None:
+    kind = cast(Any, type(value))
+    if kind is not np.ndarray:
+        return _SCALARS.get(kind)
+    plain = value.dtype.metadata is None and is_storable(value.dtype)
+    return (
+        Signature("nd", value.dtype.str, value.shape) if plain and value.size else None
+    )
+
+
+class RowLayout:
+    """Where the values of a form lie in a row.
+
+    Attributes
+    ----------
+    head
+        The fixed part: uid, time, seq_num, and the values of few bytes.
+    blobs
+        Dtype and shape of each value of many bytes, in order.
+    size
+        Of a row, in bytes.
+    """
+
+    def __init__(self, form: Form) -> None:
+        self.form = form
+        fields: list[Any] = [
+            ("uid", "u1", (_UID,)),
+            ("time", "<f8"),
+            ("seq_num", "<i8"),
+        ]
+        self.blobs: list[np.dtype[Any]] = []
+        self._places: list[str | int] = []
+        for number, signature in enumerate(form.signatures):
+            kind = np.dtype((stored_dtype(signature), signature.shape))
+            if _is_blob(signature):
+                self._places.append(len(self.blobs))
+                self.blobs.append(kind)
+            else:
+                self._places.append(f"v{number}")
+                fields.append((f"v{number}", kind))
+        self.head = np.dtype(fields)
+        self.size = self.head.itemsize + sum(kind.itemsize for kind in self.blobs)
+
+    def rows(self, heads: np.ndarray, blobs: list[np.ndarray]) -> Rows:
+        """Rows that were read.
+
+        Parameters
+        ----------
+        heads
+            Their fixed parts; shape (rows,), dtype `head`.
+        blobs
+            Their large values; shape (rows, ...) each.
+        """
+        values = [
+            blobs[place] if isinstance(place, int) else heads[place]
+            for place in self._places
+        ]
+        return Rows(self.form, heads["uid"], heads["time"], heads["seq_num"], values)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Events of one form, column by column.
+
+    Attributes
+    ----------
+    form
+        What they have in common.
+    uid, time, seq_num
+        Shapes (rows, 36), (rows,), (rows,); dtypes uint8, float64, int64.
+    values
+        One array for each signature of the form; shape (rows, ...).
+    """
+
+    form: Form
+    uid: np.ndarray
+    time: np.ndarray
+    seq_num: np.ndarray
+    values: list[np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def columns(self) -> Iterator[tuple[str, str, Any]]:
+        """Group, name and values of each column; those that never change left out."""
+        yield "", "uid", uuids_of(self.uid)
+        yield "", "time", Uniform(PLAIN[float], self.time)
+        yield "", "seq_num", Uniform(PLAIN[int], self.seq_num)
+        names = [("data", name) for name in self.form.data]
+        names += [("timestamps", name) for name in self.form.timestamps]
+        for key, signature, base in zip(
+            names, self.form.signatures, self.values, strict=True
+        ):
+            yield *key, Uniform(signature, base)
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """The events again."""
+        form = self.form
+        lists = [
+            decode_uniform(base, signature)
+            for base, signature in zip(self.values, form.signatures, strict=True)
+        ]
+        split = len(form.data)
+        for row in range(len(self)):
+            found: dict[str, Any] = {
+                "uid": self.uid[row].tobytes().decode("ascii"),
+                "time": float(self.time[row]),
+                "seq_num": int(self.seq_num[row]),
+                "descriptor": form.descriptor,
+                "filled": {},
+                "data": {k: v[row] for k, v in zip(form.data, lists, strict=False)},
+                "timestamps": {
+                    k: v[row]
+                    for k, v in zip(form.timestamps, lists[split:], strict=True)
+                },
+            }
+            yield {member: found[member] for member in form.members}
+
+
+class RowPacker:
+    """Makes rows of the events of a form, and tells which are none.
+
+    Examples
+    --------
+    >>> event = {"uid": "e" * 36, "time": 0.0, "seq_num": 1, "descriptor": "d1"}
+    >>> event |= {"data": {"x": 0.5}, "timestamps": {"x": 0.0}}
+    >>> packer = RowPacker(form_of(event))
+    >>> head, = packer.pack(event)
+    >>> len(head)
+    68
+    >>> packer.pack({**event, "data": {"x": 1}}) is None
+    True
+    """
+
+    def __init__(self, form: Form) -> None:
+        self._form = form
+        self._types = (str, float, int, *map(_type_of, form.signatures))
+        self._arrays = [
+            (3 + number, np.dtype(s.dtype), s.shape, _is_blob(s))
+            for number, s in enumerate(form.signatures)
+            if s.container == "nd"
+        ]
+        codes = [_code_of(s) for s in form.signatures]
+        self._struct = struct.Struct(f"<{_UID}sdq{''.join(codes)}")
+
+    def pack(self, event: Mapping[str, Any]) -> list[bytes | memoryview] | None:
+        """Fixed part and large values of a row; None when the event is none."""
+        form, data, stamps = self._form, event["data"], event["timestamps"]
+        filled = event.get("filled", _NONE)
+        if tuple(event) != form.members or type(filled) is not dict or filled:
+            return None
+        if tuple(data) != form.data or tuple(stamps) != form.timestamps:
+            return None
+        uid = event["uid"]
+        values = [
+            uid,
+            event["time"],
+            event["seq_num"],
+            *data.values(),
+            *stamps.values(),
+        ]
+        if tuple(map(type, values)) != self._types:
+            return None
+        if len(uid) != _UID or not uid.isascii():
+            return None
+        values[0] = uid.encode()
+        if not self._arrays:
+            return self._packed(values)
+        return self._with_arrays(values)
+
+    def _packed(self, values: list[Any]) -> list[bytes | memoryview] | None:
+        try:
+            return [self._struct.pack(*values)]
+        except struct.error:  # an integer beyond 64 bits
+            return None
+
+    def _with_arrays(self, values: list[Any]) -> list[bytes | memoryview] | None:
+        blobs: list[memoryview] = []
+        large: list[int] = []
+        for number, dtype, shape, is_blob in self._arrays:
+            value = values[number]
+            if value.dtype != dtype or value.shape != shape:
+                return None
+            if is_blob:
+                flat = np.ascontiguousarray(value).reshape(-1)
+                blobs.append(flat.view(np.uint8).data)
+                large.append(number)
+            else:
+                values[number] = value.tobytes()
+        for number in reversed(large):
+            del values[number]
+        packed = self._packed(values)
+        return None if packed is None else [*packed, *blobs]
+
+
+_NONE: dict[str, Any] = {}
+
+
+def _is_blob(signature: Signature) -> bool:
+    size = np.dtype(signature.dtype).itemsize * math.prod(signature.shape)
+    return signature.container == "nd" and size >= BLOB_BYTES
+
+
+def _type_of(signature: Signature) -> type:
+    if signature.container == "nd":
+        return np.ndarray
+    return next(kind for kind, known in _SCALARS.items() if known == signature)
+
+
+def _code_of(signature: Signature) -> str:
+    if _is_blob(signature):
+        return ""
+    if signature.container == "nd":
+        return f"{np.dtype(signature.dtype).itemsize * math.prod(signature.shape)}s"
+    return _CODES[signature.dtype]
