@@ -83,6 +83,11 @@ class Plugin:
             module=f"{parent}.{stem}",
         )
 
+    @property
+    def short_name(self) -> str:
+        """As PyMoDAQ's own settings have it: ``"Mock"``."""
+        return self.name.split("_", 2)[2]
+
     def load(self) -> Any:
         """Import the plugin's class; with the first one, all of PyMoDAQ (10 to 15 s).
 
