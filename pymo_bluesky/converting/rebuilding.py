@@ -194,9 +194,7 @@ class Rebuilding:
         if isinstance(date, str) and date:
             found["date_time"] = date
         for path, picture in scan.pictures.items():
-            name = path.rpartition("/")[2]
-            if name.startswith("pixmap"):
-                found.setdefault(name, picture)
+            found.setdefault("pixmap2D" if "2D" in path else "pixmap1D", picture)
         encoded = {k: self._layout.encode(k, v) for k, v in found.items()}
         yield SetAttributes(place, encoded)
 

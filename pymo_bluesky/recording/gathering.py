@@ -75,7 +75,8 @@ def gather_modules(
     Parameters
     ----------
     start
-        Start document of the run.
+        Start document of the run. What it lists as ``pymodaq["actuators"]`` are
+        actuators though they were not moved.
     stream, number
         The stream, and its number in the run.
     plans
@@ -87,9 +88,11 @@ def gather_modules(
     """
     objects = _objects(stream, plans)
     moved = _moved(start, objects)
+    still = as_list(as_mapping(start.get("pymodaq")).get("actuators"))
     modules: list[Module] = []
     for item in sorted(objects, key=lambda o: moved.get(o.name, len(moved))):
-        kind: ModuleKind = "actuator" if item.name in moved else "detector"
+        moves = item.name in moved or item.name in still
+        kind: ModuleKind = "actuator" if moves else "detector"
         history = [
             (time, settings_of(kind, item.name, configuration, dialect))
             for time, configuration in distinct(item.configurations)[-_SETTINGS:]
@@ -185,17 +188,17 @@ def _channels(
             continue
         axes[key] = _signal_axes(key, about, plan.shape, configuration)
         labels = tuple((a.label, a.units, a.index, len(a.values)) for a in axes[key])
-        origin = _origin(about)
-        groups.setdefault((plan.shape, labels, origin), []).append(key)
+        told = (_origin(about), _is_calculated(about), _channel_title(about))
+        groups.setdefault((plan.shape, labels, *told), []).append(key)
     channels: list[Channel] = []
-    for (signal, _, origin), keys in groups.items():
+    for (signal, _, origin, calculated, title), keys in groups.items():
         channels.append(
             Channel(
-                title=keys[0] if len(keys) == 1 else item.name,
+                title=title or (keys[0] if len(keys) == 1 else item.name),
                 dimension=_dimension(signal),
                 arrays=tuple(_array(k, item, stream, plans, shape) for k in keys),
                 axes=axes[keys[0]],
-                source="calculated" if origin else "raw",
+                source="calculated" if calculated else "raw",
                 origin=origin or item.name,
                 errors=_attached("error", keys, item, stream, plans, shape),
                 backgrounds=_attached("background", keys, item, stream, plans, shape),
@@ -247,6 +250,17 @@ def _array(
 def _origin(about: Mapping[str, Any]) -> str:
     role = role_of(about)
     return str(role.get("roi", "")) if role.get("role") == "roi_data" else ""
+
+
+def _is_calculated(about: Mapping[str, Any]) -> bool:
+    role = role_of(about)
+    return role.get("role") == "roi_data" or role.get("source") == "calculated"
+
+
+def _channel_title(about: Mapping[str, Any]) -> str:
+    """Of the channel that it came from, in a file that PyMoDAQ wrote."""
+    title = role_of(about).get("channel")
+    return title if isinstance(title, str) else ""
 
 
 def _dimension(signal: tuple[int, ...]) -> str:

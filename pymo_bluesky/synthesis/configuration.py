@@ -23,6 +23,7 @@ _ROOTS = {"All_settings", "daq_viewer_settings", "daq_move_settings", "Settings"
 _ROI_BLOCK = re.compile(
     r"ROI_Viewer_\d+|Viewer\d+_ROI_settings|rois?_?settings|roi_parameters"
 )
+_ROI_GROUPS = ("rois", "ROIs")
 
 
 def typed(dtype: np.dtype[Any], shape: Sequence[int]) -> Plain:
@@ -54,10 +55,8 @@ def configured(
     tuple
         ``(key, value, data key)``
     """
-    for channel in module.channels:
-        of = [own[id(array)] for array in channel.arrays if id(array) in own]
-        for axis in channel.axes if of else ():
-            yield _signal_axis(module, axis, of)
+    for axis, of in _shared_axes(module, own):
+        yield _signal_axis(module, axis, of)
     tree = _tree(module.settings)
     if tree is None:
         return
@@ -73,6 +72,21 @@ def _tree(xml: bytes) -> Parameter | None:
         return from_xml(xml) if xml else None
     except FormatError:  # told as a problem of the dataset
         return None
+
+
+def _shared_axes(
+    module: Module, own: Mapping[int, str]
+) -> Iterator[tuple[Axis, list[str]]]:
+    """Each signal axis once, with the data keys it is for."""
+    found: dict[Any, tuple[Axis, list[str]]] = {}
+    for channel in module.channels:
+        of = [own[id(array)] for array in channel.arrays if id(array) in own]
+        for axis in channel.axes if of else ():
+            values = np.asarray(axis.values)
+            form = (values.dtype.str, values.shape, values.tobytes())
+            same = (axis.label, axis.units, axis.index, *form)
+            found.setdefault(same, (axis, []))[1].extend(of)
+    yield from found.values()
 
 
 def _signal_axis(module: Module, axis: Axis, of: list[str]) -> tuple[str, Any, Plain]:
@@ -92,16 +106,18 @@ def _signal_axis(module: Module, axis: Axis, of: list[str]) -> tuple[str, Any, P
 
 
 def _leaves(
-    parameter: Parameter, path: tuple[str, ...]
+    parameter: Parameter, path: tuple[str, ...], inside: bool = False
 ) -> Iterator[tuple[tuple[str, ...], Parameter]]:
+    """Settings with their paths; ROIs, which are inside of a block, are none."""
     for child in parameter.children:
-        if _ROI_BLOCK.fullmatch(child.name):
+        block = inside or bool(_ROI_BLOCK.fullmatch(child.name))
+        if inside and parameter.name in _ROI_GROUPS and child.find("position"):
             continue
         known = not path and child.name in _ROOTS
         here = path if known else (*path, child.name)
         if child.value is not None and not child.children:
             yield here, child
-        yield from _leaves(child, here)
+        yield from _leaves(child, here, block)
 
 
 def _setting(
@@ -116,8 +132,11 @@ def _setting(
         "type": parameter.type,
         "title": parameter.title,
     }
-    if isinstance(parameter.limits, list):
-        role["limits"] = parameter.limits
+    limits = parameter.limits
+    if isinstance(parameter.value, Mapping) and "all_items" in parameter.value:
+        limits = list(parameter.value["all_items"])
+    if isinstance(limits, list):
+        role["limits"] = limits
     if parameter.readonly:
         role["readonly"] = True
     about["pymodaq"] = role
@@ -179,6 +198,7 @@ def _roi(
             "role": "roi",
             "of": of,
             "roi": roi.name,
+            "viewer": roi.viewer,
             "parameter": parameter,
         }
         name = parameter.replace("/", "_")

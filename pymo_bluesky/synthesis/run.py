@@ -191,6 +191,7 @@ def _start(
         "scan_name": scan.name,
         "scan_type": str(about.get("scan_type") or ""),
         "scan_sub_type": str(about.get("scan_sub_type") or ""),
+        "actuators": _actuators(streams),
         "attributes": _plain(_own(scan)),
         "settings": scan.settings.decode("utf-8", "replace"),
         "guessed": [*origin.guessed, *guessed],
@@ -202,6 +203,13 @@ def _start(
         ],
     }
     return start
+
+
+def _actuators(streams: Sequence[Stream]) -> list[str]:
+    """Actuators, also those that were not moved: PyMoDAQ 5 tells all there are."""
+    modules = (module for stream in streams for module in stream.branch.modules)
+    titles = [module.title for module in modules if module.kind == "actuator"]
+    return list(dict.fromkeys(titles))
 
 
 def _plan(scan: Scan, stream: Stream) -> str:
