@@ -1,9 +1,14 @@
 """What the journal took is safe: whole records come back, a torn one is left out."""
 
+import contextlib
+import errno
 import os
+import random
 import subprocess
 import sys
 import threading
+import uuid
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -11,7 +16,7 @@ from corpus import load
 from exactness import assert_same_documents, differences
 
 from pymo_bluesky.errors import JournalError, WriteError
-from pymo_bluesky.journal import Journal, JournalWriter
+from pymo_bluesky.journal import Journal, JournalWriter, Outbox
 from pymo_bluesky.values import BLOB_BYTES
 
 ABOUT = {"run": "4b1d", "dataset": "Dataset_20261122_000.h5", "layout": "pymodaq5"}
@@ -176,3 +181,100 @@ def test_records_of_several_threads_do_not_mix(path):
     for thread in range(4):
         mine = [doc["n"] for doc in events if doc["thread"] == thread]
         assert mine == list(range(50))
+
+
+class TestRows:
+    """Events of one form lie in the journal as rows, and come back as they were."""
+
+    FORMS = (
+        {"x": 0.5, "n": 3, "on": True},
+        {"x": np.float64("nan"), "n": np.int64(-1)},
+        {"frame": np.arange(6000.0).reshape(60, 100), "x": -0.0},
+        {"spectrum": np.arange(10, dtype=">i2"), "when": np.array(["2026"], "M8[s]")},
+        {},
+    )
+
+    @staticmethod
+    def event(n, data):
+        return {
+            "uid": str(uuid.UUID(int=n)),
+            "time": 1.5 * n,
+            "data": data,
+            "timestamps": dict.fromkeys(data, 0.25 * n),
+            "seq_num": n,
+            "filled": {},
+            "descriptor": "d1",
+        }
+
+    @pytest.mark.parametrize("data", FORMS)
+    def test_come_back(self, tmp_path, data):
+        events = [("event", self.event(n, data)) for n in range(1, 40)]
+        journal = Journal(put(tmp_path / "a.journal", events))
+        assert_same(events, list(journal))
+        batches = [item for name, item in journal.batches() if name == "rows"]
+        assert sum(map(len, batches)) == 39
+
+    def test_odd_events_among_them_keep_their_place(self, tmp_path):
+        values = [0.5, 1, 2.5, "text", None, 2**70, 0.5, [1.0], np.float32(1), 0.5]
+        events = [
+            ("event", self.event(n, {"x": values[n % len(values)]})) for n in range(200)
+        ]
+        journal = Journal(put(tmp_path / "a.journal", events))
+        assert_same(events, list(journal))
+
+    def test_a_uid_that_is_none_is_kept(self, tmp_path):
+        uids = ["e" * 36, "É" * 36, "short", str(uuid.uuid4()).upper(), " " * 36]
+        events = [("event", {**self.event(1, {"x": 1.0}), "uid": u}) for u in uids * 3]
+        assert_same(events, list(Journal(put(tmp_path / "a.journal", events))))
+
+    @pytest.mark.parametrize("failing", [1, 2, 3])
+    def test_a_form_that_was_not_written_is_written_again(self, tmp_path, failing):
+        outbox = Outbox(JournalWriter(tmp_path / "a.journal", {}))
+        events = [self.event(n, {"x": float(n)}) for n in range(6)]
+        write, calls = os.pwrite, iter(range(100))
+
+        def pwrite(fd, data, at):
+            if next(calls) == failing:
+                raise OSError(errno.ENOSPC, "full")
+            return write(fd, data, at)
+
+        with patch.object(os, "pwrite", pwrite):
+            for event in events:
+                with contextlib.suppress(WriteError):
+                    outbox.put("event", event)
+        outbox.journal.close()
+        back = [doc["seq_num"] for _, doc in Journal(tmp_path / "a.journal")]
+        assert back == [0, 1, 2, 3, 4, 5]
+
+    @pytest.mark.parametrize("data", [FORMS[0], FORMS[2]])
+    def test_each_flipped_byte_is_found(self, tmp_path, data):
+        events = [("event", self.event(n, data)) for n in range(1, 6)]
+        path = put(tmp_path / "a.journal", events)
+        whole = path.read_bytes()
+        begin = whole.index(b"00000000-0000") - 28
+        places = random.Random(1).sample(range(begin, len(whole)), 200)
+        for place in places:
+            spoilt = bytearray(whole)
+            spoilt[place] ^= 1
+            path.write_bytes(spoilt)
+            journal = Journal(path)
+            back = list(journal)
+            assert_same(events[: len(back)], back)
+            assert len(back) < 5
+            assert journal.damaged
+
+
+def put(path, documents):
+    """A journal that a run's outbox wrote."""
+    outbox = Outbox(JournalWriter(path, {"run": "4b1d"}))
+    for name, doc in documents:
+        outbox.put(name, doc)
+    outbox.journal.close()
+    return path
+
+
+def assert_same(events, back):
+    assert len(events) == len(back)
+    for (_, event), (name, found) in zip(events, back, strict=True):
+        assert name == "event"
+        assert not list(differences(event, found, "event"))

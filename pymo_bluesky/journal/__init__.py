@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .appending import JournalWriter
 from .outbox import Bound, DelayedOutbox, Elsewhere, Outbox, Pending
-from .records import ABOUT, SUFFIX, EmptyJournalError, Journal, abandoned
+from .records import ABOUT, SUFFIX, EmptyJournalError, Journal, JournalTail, abandoned
 
 __all__ = [
     "ABOUT",
@@ -14,6 +14,7 @@ __all__ = [
     "Elsewhere",
     "EmptyJournalError",
     "Journal",
+    "JournalTail",
     "JournalWriter",
     "Outbox",
     "Pending",

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from ..errors import WriteError
 from .appending import JournalWriter
-from .records import as_record
+from .records import Records, as_record
 
 __all__ = ["Bound", "DelayedOutbox", "Elsewhere", "Outbox", "Pending"]
 
@@ -108,6 +108,7 @@ class Outbox:
         self.journal = journal
         self.lost = 0
         self._elsewhere = elsewhere
+        self._records = Records()
         self._waiting: deque[_Letter] = deque()
         self._waiting_bytes = 0
         self._changed = threading.Condition()
@@ -121,16 +122,18 @@ class Outbox:
             When it, or one before it, is not safe. It is tried again with the next
             document and by `drain`, unless it is too large to be kept.
         """
-        parts = as_record(name, doc)
+        parts = self._records.of(name, doc)
         try:
             if self._waiting:
                 self._forget_first_try(name, doc)
                 self.drain()
             self._write(parts)
-        except WriteError:
-            self.journal.require_ours()
-            with self._changed:
-                self._keep(_letter(name, doc, parts))
+        except BaseException as error:  # an interrupt, too
+            self._records.forget()
+            if isinstance(error, WriteError):
+                self.journal.require_ours()
+                with self._changed:
+                    self._keep(_letter(name, doc, parts))
             raise
 
     def note(self, name: str, doc: Mapping[str, Any]) -> bool:
@@ -228,13 +231,14 @@ class DelayedOutbox(Outbox):
             written.
         """
         self.journal.require_ours()
-        letter = _letter(name, doc, as_record(name, doc))
+        letter = _letter(name, doc, self._records.of(name, doc))
         try:
             with self._changed:
                 self._make_room(letter.size)
                 self._keep_delayed(letter)
                 self._raise_error()
-        except WriteError:
+        except BaseException:
+            self._records.forget()
             raise
 
     def note(self, name: str, doc: Mapping[str, Any]) -> bool:

@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Generator, Iterator, Mapping
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..errors import JournalError
 from ..forms import ROWS, Rows
@@ -32,6 +32,7 @@ __all__ = [
     "SUFFIX",
     "EmptyJournalError",
     "Journal",
+    "JournalTail",
     "Records",
     "abandoned",
     "as_record",
@@ -180,7 +181,8 @@ class Journal:
 
     def _items(self, *, whole: bool) -> Iterator[tuple[str, Any]]:
         rows = RowReader(whole=whole)
-        with BufferedReader(self.path.open("rb", buffering=0), _WINDOW) as file:
+        with self.path.open("rb", buffering=_WINDOW) as binary:
+            file = cast(BufferedReader, binary)
             end = os.fstat(file.fileno()).st_size
             end = end if self._end is None else min(end, self._end)
             at = file.seek(min(len(MAGIC), end))
@@ -215,6 +217,81 @@ class Journal:
             yield _locks(fd, path, fcntl.LOCK_EX)
         finally:
             os.close(fd)
+
+
+class JournalTail:
+    """Reads a journal while it is written: each time what is new.
+
+    Takes no lock. The file stays readable to its end when the writer has removed it.
+
+    Parameters
+    ----------
+    path
+        The journal.
+
+    Attributes
+    ----------
+    about
+        What the journal is for.
+
+    Raises
+    ------
+    FileNotFoundError
+        When it is not there (any more).
+    EmptyJournalError
+        When it does not yet tell what it is for.
+    JournalError
+        When it is not a journal.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._rows = RowReader(whole=True)
+        self._at = len(MAGIC)
+        self._file = path.open("rb", buffering=0)
+        try:
+            self.about: dict[str, Any] = Journal(path).about
+            next(self.new())
+        except BaseException:
+            self._file.close()
+            raise
+
+    def new(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Records that were not read yet; all that are whole by now."""
+        self._file.seek(self._at)
+        # A new buffer: the old one may hold a record that was only half there.
+        file = BufferedReader(self._file, _WINDOW)
+        try:
+            end = os.fstat(self._file.fileno()).st_size
+            while self._at < end:
+                try:
+                    record = _read_record(file, end, self._rows, whole=True)
+                except _DamagedError:
+                    return
+                if record is None:
+                    return
+                self._at = file.tell()
+                name, item = record
+                if isinstance(item, Rows):
+                    yield from (("event", event) for event in item.events())
+                elif name != FORM:
+                    yield name, item
+        finally:
+            file.detach()
+
+    @property
+    def left(self) -> int:
+        """Bytes that are not read: a record that is being written, or was cut off."""
+        return os.fstat(self._file.fileno()).st_size - self._at
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether its name is gone: its scan is in the dataset, or it was moved."""
+        return os.fstat(self._file.fileno()).st_nlink == 0
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
 
 
 def abandoned(folder: Path) -> list[Path]:
