@@ -15,11 +15,12 @@ from .converting import CONVERT
 from .documents import REPLAY
 from .looking import LS, SHOW, VALIDATE
 from .running import DEMO, RECOVER
+from .serving import SERVE
 from .verifying import VERIFY
 
 __all__ = ["main"]
 
-_COMMANDS = (DEMO, LS, SHOW, REPLAY, CONVERT, VALIDATE, VERIFY, RECOVER)
+_COMMANDS = (DEMO, LS, SHOW, REPLAY, CONVERT, VALIDATE, VERIFY, RECOVER, SERVE)
 
 _EXIT_CODES = """\
 exit codes:

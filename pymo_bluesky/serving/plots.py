@@ -1,0 +1,303 @@
+"""Channels of a scan as numbers to draw, never more than a screen shows.
+
+Knows no web and no colours. A channel has dimensions: those that were scanned, then
+those of its signal. One or two of them are drawn; of the others one place is chosen.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import NotFoundError, PymoError
+from ..model import Axis, Branch, Channel
+from ..settings import Roi
+
+__all__ = [
+    "Dimension",
+    "channel_at",
+    "dimensions_of",
+    "drawn_as",
+    "first_channel",
+    "plot",
+]
+
+_LINE = 20_000
+_MOST = {"image": 1024}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dimension:
+    """One dimension of a channel.
+
+    Attributes
+    ----------
+    label, units, values
+        Of its axis; the values count from 0 where it has none.
+    signal
+        Whether it is one of a single point's signal.
+    """
+
+    label: str
+    units: str
+    values: np.ndarray
+    signal: bool
+
+
+def channel_at(
+    branches: Sequence[Branch], place: Sequence[int]
+) -> tuple[Branch, int, Channel]:
+    """A channel by the numbers of its stream, its module and itself.
+
+    Raises
+    ------
+    NotFoundError
+        When there is none.
+    """
+    try:
+        stream, module, channel = place
+        if min(place) < 0:
+            raise IndexError
+        branch = branches[stream]
+        return branch, module, branch.modules[module].channels[channel]
+    except (ValueError, IndexError):
+        raise NotFoundError(f"there is no channel {list(place)} in the scan") from None
+
+
+def first_channel(branches: Sequence[Branch]) -> str:
+    """The channel that shows best what a scan measured, as `channel_at` counts.
+
+    One number for each point before spectra and images, what was measured before what
+    was computed of it and what was moved; empty when there is none.
+    """
+    ranked = [
+        (module.kind != "detector", channel.source != "raw", bool(channel.axes), place)
+        for stream, branch in enumerate(branches)
+        for number, module in enumerate(branch.modules)
+        for which, channel in enumerate(module.channels)
+        if channel.arrays
+        for place in [(stream, number, which)]
+    ]
+    best = min(ranked, key=lambda rank: (rank[3][0] > 0, *rank), default=None)
+    return ",".join(map(str, best[3])) if best else ""
+
+
+def dimensions_of(branch: Branch, channel: Channel) -> list[Dimension]:
+    """Dimensions of a channel, the scanned ones first."""
+    shape = channel.arrays[0].data.shape
+    depth = len(branch.shape) if shape[: len(branch.shape)] == branch.shape else 0
+    return [
+        _dimension(
+            branch.axes if n < depth else channel.axes,
+            n if n < depth else n - depth,
+            size,
+            signal=n >= depth,
+        )
+        for n, size in enumerate(shape)
+    ]
+
+
+def _dimension(
+    axes: Sequence[Axis], index: int, size: int, *, signal: bool
+) -> Dimension:
+    for axis in axes:
+        values = np.asarray(axis.values)
+        if (
+            axis.index == index
+            and values.shape == (size,)
+            and values.dtype.kind in "iuf"
+        ):
+            return Dimension(
+                label=axis.label, units=axis.units, values=values, signal=signal
+            )
+    label = "pixel" if signal else "point"
+    return Dimension(label=label, units="", values=np.arange(size), signal=signal)
+
+
+def drawn_as(branch: Branch, dimensions: Sequence[Dimension]) -> list[str]:
+    """How a channel can be drawn, the best way first."""
+    signals = sum(d.signal for d in dimensions)
+    scanned = len(dimensions) - signals
+    if not dimensions:
+        return ["value"]
+    if not signals and branch.spread and len(branch.axes) > 1 and scanned == 1:
+        return ["points", "line"]
+    if len(dimensions) == 1:
+        return ["line"]
+    if signals == 1 and scanned > 1:
+        return ["line", "image"]
+    return ["image", "line"]
+
+
+def plot(
+    branch: Branch,
+    channel: Channel,
+    *,
+    how: str = "",
+    at: Sequence[int] = (),
+    array: int = 0,
+    rois: Sequence[Roi] = (),
+    most: int = 0,
+) -> dict[str, Any]:
+    """What to draw of a channel.
+
+    Parameters
+    ----------
+    branch, channel
+        The stream, and one of its channels.
+    how
+        ``line``, ``image``, ``points`` or ``value``; the best way by default.
+    at
+        Places along the dimensions that are not drawn; by default in their middle.
+    array
+        Which array of the channel is drawn as image.
+    rois
+        Regions of interest of its detector.
+    most
+        Numbers along one dimension; by default as many as a screen shows.
+
+    Returns
+    -------
+    dict
+        As JSON has it; numbers in base64.
+
+    Raises
+    ------
+    PymoError
+        When there is nothing to draw, or it cannot be read.
+    """
+    dimensions = dimensions_of(branch, channel)
+    ways = drawn_as(branch, dimensions)
+    if how not in ways:
+        how = ways[0]
+    count = {"image": 2, "line": 1}.get(how, len(dimensions))
+    chosen, shown = dimensions[: len(dimensions) - count], dimensions[-count:]
+    shown = shown if count else []
+    places = [
+        min(max(0, at[n]), len(d.values) - 1) if n < len(at) else len(d.values) // 2
+        for n, d in enumerate(chosen)
+    ]
+    if any(not len(d.values) for d in dimensions):
+        raise PymoError("nothing was measured")
+    steps = [_step(len(d.values), most or _MOST.get(how, _LINE)) for d in shown]
+    if how == "image":
+        shown = [_in_order(d) for d in shown]
+    key = (*places, *(slice(None, None, step) for step in steps))
+    axes = [_axis(d, step) for d, step in zip(shown, steps, strict=True)]
+    arrays = channel.arrays if how == "line" else channel.arrays[array : array + 1]
+    if not arrays:
+        raise NotFoundError(f"the channel has no array {array}")
+    series = [
+        {"label": a.label, "units": a.units, **_numbers(a.data[key], how)}
+        for a in arrays
+    ]
+    signal = all(d.signal for d in shown)
+    return {
+        "how": how,
+        "ways": ways,
+        "axes": axes if how != "points" else _positions(branch, steps[0]),
+        "series": series,
+        "arrays": [a.label for a in channel.arrays],
+        "sliders": [_slider(d, n) for d, n in zip(chosen, places, strict=True)],
+        "rois": [_outline(roi, shown) for roi in rois] if signal else [],
+        "square": signal,
+    }
+
+
+def _step(size: int, most: int) -> int:
+    return -(-size // most) or 1
+
+
+def _axis(dimension: Dimension, step: int) -> dict[str, Any]:
+    values = dimension.values[::step].astype(float)
+    about = {"label": dimension.label, "units": dimension.units}
+    return {**about, "values": [v if np.isfinite(v) else None for v in values.tolist()]}
+
+
+def _positions(branch: Branch, step: int) -> list[dict[str, Any]]:
+    """Positions of the points of a spread scan: the first axis goes to the right."""
+    return [
+        _axis(
+            Dimension(
+                label=axis.label,
+                units=axis.units,
+                values=np.asarray(axis.values),
+                signal=False,
+            ),
+            step,
+        )
+        for axis in branch.axes[1::-1]
+    ]
+
+
+def _in_order(dimension: Dimension) -> Dimension:
+    """A dimension whose places go one way, as those of a map do."""
+    steps = np.diff(dimension.values.astype(float))
+    if np.all(steps > 0) or np.all(steps < 0):
+        return dimension
+    return Dimension(
+        label="point",
+        units="",
+        values=np.arange(len(dimension.values)),
+        signal=dimension.signal,
+    )
+
+
+def _slider(dimension: Dimension, place: int) -> dict[str, Any]:
+    value = float(dimension.values[place])
+    return {
+        "label": dimension.label,
+        "units": dimension.units,
+        "length": len(dimension.values),
+        "at": place,
+        "value": value if np.isfinite(value) else None,
+    }
+
+
+def _numbers(data: Any, how: str) -> dict[str, Any]:
+    values = np.asarray(data)
+    if values.dtype.kind == "c":
+        values = np.abs(values)
+    if values.dtype.kind not in "biuf":
+        raise PymoError(f"values of the type {values.dtype} cannot be drawn")
+    kind = "<f4" if how == "image" else "<f8"
+    with np.errstate(over="ignore"):
+        packed = np.ascontiguousarray(values, kind)
+    return {
+        "shape": list(values.shape),
+        "type": "float32" if how == "image" else "float64",
+        "data": base64.b64encode(packed.tobytes()).decode(),
+    }
+
+
+def _outline(roi: Roi, shown: Sequence[Dimension]) -> dict[str, Any]:
+    """A region of interest in units of the axes."""
+    about = {
+        "name": roi.name,
+        "color": list(roi.color[:3]),
+        "enabled": roi.enabled,
+        "type": roi.roi_type,
+    }
+    x, y = roi.centre
+    if roi.roi_type == "LinearROI":
+        return {**about, "edges": [x, y]}
+    width, height = roi.size or (0.0, 0.0)
+    if roi.unit == "pixel" and len(shown) == 2:
+        vertical, horizontal = shown
+        width, height = width * _pixel(horizontal), height * _pixel(vertical)
+        x, y = _place(horizontal, x), _place(vertical, y)
+    return {**about, "centre": [x, y], "size": [width, height], "angle": roi.angle}
+
+
+def _pixel(dimension: Dimension) -> float:
+    values = dimension.values
+    return float(values[-1] - values[0]) / (len(values) - 1) if len(values) > 1 else 1.0
+
+
+def _place(dimension: Dimension, pixel: float) -> float:
+    """Where a pixel's number is on an axis; half a pixel lies before the first."""
+    return float(dimension.values[0]) + (pixel - 0.5) * _pixel(dimension)
