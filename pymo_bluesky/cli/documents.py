@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from ..errors import WriteError, printable
 from .common import FINE, Command, add_scan
+from .serving import add_to_tiled, replay_to_tiled
 
 __all__ = ["REPLAY"]
 
@@ -38,9 +39,12 @@ def _add_replay(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="fill in what detectors wrote into other files; opens those files",
     )
+    add_to_tiled(parser)
 
 
 def _replay(options: argparse.Namespace) -> int:
+    if options.to_tiled is not None:
+        return replay_to_tiled(options)
     from ..reader import replay
 
     documents = replay(
