@@ -30,6 +30,10 @@ _TITLES = {
 }
 
 
+_MAPPINGS = ("itemselect", "table")
+"""Types whose value is a mapping; any other mapping is a group."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingEntry:
     """One setting of a module, with its place in the tree.
@@ -40,7 +44,8 @@ class SettingEntry:
         "/"-joined names, such as ``detector_settings/exposure``. A path that begins
         with none of PyMoDAQ's groups goes into the one for the module's own settings.
     value
-        Anything a document can hold; a mapping becomes a group.
+        Anything a document can hold; a mapping becomes a group, unless it is declared
+        to be a ``table`` or an ``itemselect``.
     type
         PyMoDAQ's parameter type; taken from the value when None.
     title, units, limits, readonly
@@ -240,7 +245,7 @@ class _Tree:
         value = entry.value
         type_ = entry.type or infer_type(value, entry.limits)
         children: tuple[Parameter, ...] = ()
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and entry.type not in _MAPPINGS:
             items = cast(Mapping[Any, Any], value)
             if depth < MAX_GROUPS and self.lines + len(items) <= MAX_ENTRIES:
                 children = self._below(items, depth + 1)
