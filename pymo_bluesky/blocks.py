@@ -271,7 +271,7 @@ def _page_columns(
     columns: dict[ColumnKey, Any] = {}
     for name, value in page.items():
         if name == "descriptor":
-            columns[ColumnKey("", name)] = [value] * rows
+            columns[ColumnKey("", name)] = Repeated(value, rows)
         elif name == "filled":
             columns[ColumnKey("", name)] = _filled_rows(value, rows)
         elif name in ("data", "timestamps"):
@@ -280,7 +280,7 @@ def _page_columns(
         else:
             columns[ColumnKey("", name)] = value
     for values in columns.values():
-        if not isinstance(values, (list, np.ndarray)):
+        if not isinstance(values, (list, np.ndarray, Repeated)):
             return None
         if isinstance(values, np.ndarray) and not values.ndim:
             return None
@@ -289,10 +289,12 @@ def _page_columns(
     return columns if rows else None
 
 
-def _filled_rows(filled: Any, rows: int) -> list[dict[str, Any]] | None:
+def _filled_rows(filled: Any, rows: int) -> Sequence[dict[str, Any]] | None:
     if type(filled) is not dict:
         return None
     members = cast(dict[str, Any], filled)
+    if not members:
+        return Repeated({}, rows)
     if any(type(v) is not list or len(v) != rows for v in members.values()):
         return None
     return [{k: v[i] for k, v in members.items()} for i in range(rows)]

@@ -37,7 +37,7 @@ from .signatures import (
     signature_of,
     stored_dtype,
 )
-from .uniform import Repeated, Uniform, decode_uniform
+from .uniform import Repeated, Uniform, decode_uniform, uuids_in
 
 __all__ = ["ABSENT", "ColumnPlan", "ColumnSurvey", "Encoded", "fill_of"]
 
@@ -93,6 +93,8 @@ class ColumnSurvey:
             self._count(PLAIN[kind], n)
         elif kind is int and min(values) in INT64 and max(values) in INT64:
             self._count(INT, n)
+        elif kind is str and not self.repeats and uuids_in(values) is not None:
+            self._count(UUID, n)
         else:
             for value in values:
                 self._count(self._signature(value), 1)
@@ -280,8 +282,7 @@ class ColumnPlan:
         if isinstance(values, Uniform) and values.signature == signature:
             return Encoded(values.base, None, [])
         if signature.container == "uuid":
-            raw = b"".join(bytes.fromhex(v.replace("-", "")) for v in values)
-            return Encoded(np.frombuffer(raw, np.uint8).reshape(-1, 16), None, [])
+            return Encoded(uuids_in(cast(Sequence[str], values)), None, [])
         if (
             isinstance(values, list)
             and signature.container == "nd"

@@ -13,7 +13,7 @@ import numpy as np
 
 from .signatures import UUID, Signature
 
-__all__ = ["Repeated", "Uniform", "decode_uniform", "uuids_of"]
+__all__ = ["Repeated", "Uniform", "decode_uniform", "uuids_in", "uuids_of"]
 
 _DASHES = (8, 13, 18, 23)
 _HEX = np.array([i for i in range(36) if i not in _DASHES])
@@ -121,3 +121,12 @@ def uuids_of(texts: np.ndarray) -> Sequence[str] | Uniform:
     ):
         return Uniform(UUID, np.frombuffer(raw, np.uint8).reshape(-1, 16))
     return [row.tobytes().decode("ascii") for row in texts]
+
+
+def uuids_in(texts: Sequence[str]) -> np.ndarray | None:
+    """Uuids as bytes, shape (n, 16); None when one of the texts is no uuid."""
+    joined = "".join(texts)
+    if not joined.isascii() or not all(len(text) == 36 for text in texts):
+        return None
+    found = uuids_of(np.frombuffer(joined.encode(), np.uint8).reshape(-1, 36))
+    return found.base if isinstance(found, Uniform) else None
