@@ -186,6 +186,7 @@ def add_scan(
     folder: Path | None = None,
     lock_timeout: float = 2.0,
     remarks: Sequence[Problem] = (),
+    number: int | None = None,
 ) -> Built:
     """Put a run into a dataset as its next scan, whole or not at all.
 
@@ -205,6 +206,8 @@ def add_scan(
         How long to wait while another program has the dataset open, in seconds.
     remarks
         What else is known to be wrong with the run.
+    number
+        Of the scan; by default the next one.
 
     Raises
     ------
@@ -224,7 +227,7 @@ def add_scan(
             files,
             list(remarks),
         )
-        number = _append(path, layout, recording, outline, lock_timeout)
+        number = _append(path, layout, recording, outline, lock_timeout, number)
     name = layout.row(Role.SCAN).named(number)
     return Built(path, name, tuple(recording.problems))
 
@@ -243,11 +246,12 @@ def _append(
     recording: Recording,
     outline: Source,
     lock_timeout: float,
+    number: int | None,
 ) -> int:
     numbers: list[int] = []
 
     def operations(tree: store.Tree) -> Iterator[Operation]:
-        numbers.append(_next_number(tree, layout))
+        numbers.append(_next_number(tree, layout) if number is None else number)
         yield from _protect(tree, layout)
         logged = log_size(tree, layout)
         yield from recording.operations(raw_path(layout), numbers[-1])

@@ -17,6 +17,7 @@ __all__ = [
     "NotFoundError",
     "Problem",
     "PymoError",
+    "SilentRunError",
     "WriteError",
     "listed",
     "printable",
@@ -73,6 +74,10 @@ class DatasetBusyError(AppendError):
 
 class JournalError(PymoError, ValueError):
     """A journal is damaged, foreign, or still being written by a living process."""
+
+
+class SilentRunError(PymoError, TimeoutError):
+    """A run that is followed goes on, but nothing came of it for too long."""
 
 
 class MissingExtraError(PymoError, ImportError):

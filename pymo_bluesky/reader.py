@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .following import follow as followed
+from .following import open_live, require_plain
 from .reading import Dataset, Module, Scan, Scans, Stream
 from .reading.dataset import layout_of as identify
 from .reading.dataset import scan_nodes
@@ -33,10 +35,13 @@ def open_dataset(path: str | os.PathLike[str], *, external: bool = False) -> Dat
     scans to it meanwhile; in a ``with`` block it stays open, which is faster. Arrays
     are read when they are indexed. Nothing is ever written.
 
+    Runs that go on and are to go into the file are shown as scans, as far as they have
+    come (`Scan.running`); open it again to see more. Their writer does not wait for it.
+
     Parameters
     ----------
     path
-        The file.
+        The file, or the journal of a run.
     external
         Whether to read values that lie in other files, wherever those are (images that
         a detector wrote itself). Ask it of files that you trust.
@@ -48,7 +53,7 @@ def open_dataset(path: str | os.PathLike[str], *, external: bool = False) -> Dat
     FormatError
         When it is not HDF5, not PyMoDAQ's, or damaged where it must not be.
     """
-    return Dataset(Path(path), external=external)
+    return open_live(Path(path), external=external)
 
 
 def replay(
@@ -57,6 +62,10 @@ def replay(
     scan: int | str | None = None,
     pages: bool = False,
     fill: bool = False,
+    follow: bool = False,
+    poll: float = 0.2,
+    timeout: float | None = None,
+    linger: float = 0.0,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """The documents of a dataset.
 
@@ -74,6 +83,14 @@ def replay(
         does. Opens the files that the documents name; what cannot be read stays as it
         was, and the log says why.
 
+    follow
+        Go on with the runs that have not stopped, as their documents come, like
+        ``tail -f``; ends when all have. No document comes twice, and none is left out.
+    poll, timeout, linger
+        For `follow`, in seconds: how often to look; how long to wait for the next
+        document of a run (by default as long as its writer lives); how long to wait
+        for another run when all have stopped.
+
     Yields
     ------
     tuple
@@ -85,7 +102,17 @@ def replay(
         When there is no such file or scan.
     FormatError
         When the file is not a PyMoDAQ dataset.
+    SilentRunError
+        With `follow`, when nothing came for `timeout`.
+    JournalError
+        With `follow`, at the end, when a writer died before its run stopped.
     """
+    if follow:
+        require_plain(pages=pages, fill=fill)
+        yield from followed(
+            Path(path), scan=scan, poll=poll, timeout=timeout, linger=linger
+        )
+        return
     with open_dataset(path) as dataset:
         chosen = dataset.scans if scan is None else [dataset.scans[scan]]
         for one in chosen:

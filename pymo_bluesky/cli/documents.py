@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from ..errors import WriteError, printable
-from .common import FINE, Command, add_scan
+from ..errors import JournalError, WriteError, printable
+from .common import FINE, PROBLEMS, Command, add_scan, tell_error
 from .serving import add_to_tiled, replay_to_tiled
 
 __all__ = ["REPLAY"]
@@ -39,7 +39,31 @@ def _add_replay(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="fill in what detectors wrote into other files; opens those files",
     )
+    parser.add_argument(
+        "--follow",
+        action="store_true",
+        help="go on with runs that have not stopped, like tail -f, until they have",
+    )
+    _add_seconds(parser, "--poll", 0.2, "with --follow: how often to look")
+    _add_seconds(
+        parser,
+        "--timeout",
+        None,
+        "with --follow: give up when a run is silent for so long",
+    )
+    _add_seconds(
+        parser,
+        "--linger",
+        0.0,
+        "with --follow: how long to wait for another run when all have stopped",
+    )
     add_to_tiled(parser)
+
+
+def _add_seconds(
+    parser: argparse.ArgumentParser, name: str, default: float | None, about: str
+) -> None:
+    parser.add_argument(name, type=float, default=default, metavar="S", help=about)
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -48,22 +72,46 @@ def _replay(options: argparse.Namespace) -> int:
     from ..reader import replay
 
     documents = replay(
-        options.file, scan=options.scan, pages=options.pages, fill=options.fill
+        options.file,
+        scan=options.scan,
+        pages=options.pages,
+        fill=options.fill,
+        follow=options.follow,
+        poll=options.poll,
+        timeout=options.timeout,
+        linger=options.linger,
     )
-    if options.jsonl is None:
-        _summarise(documents)
-        return FINE
-    from ..replaying.jsonl import to_line
-
-    with _output(options.jsonl) as file:
-        for name, doc in documents:
-            file.write(to_line(name, doc, exact=options.exact) + "\n")
+    try:
+        _give(documents, options)
+    except JournalError as error:
+        if not options.follow:
+            raise
+        tell_error(str(error))  # behind all that came
+        return PROBLEMS
     return FINE
 
 
+def _give(
+    documents: Iterator[tuple[str, dict[str, Any]]], options: argparse.Namespace
+) -> None:
+    if options.jsonl is None:
+        _summarise(documents, live=options.follow)
+        return
+    from ..replaying.jsonl import to_line
+
+    with _output(options.jsonl, live=options.follow) as file:
+        for name, doc in documents:
+            file.write(to_line(name, doc, exact=options.exact) + "\n")
+            if options.follow:
+                file.flush()
+
+
 @contextlib.contextmanager
-def _output(target: str) -> Iterator[IO[str]]:
-    """The standard output for ``-``, else a new file that is there when it is whole."""
+def _output(target: str, *, live: bool = False) -> Iterator[IO[str]]:
+    """The standard output for ``-``, else a new file that is there when it is whole.
+
+    A live one is there from the beginning, for others to read.
+    """
     if target == "-":
         yield sys.stdout
         return
@@ -72,31 +120,36 @@ def _output(target: str) -> Iterator[IO[str]]:
     if os.path.lexists(final):
         raise WriteError(f"{final} exists already and is not replaced")
     try:
-        with draft.open("x", encoding="ascii") as file:
+        with (final if live else draft).open("x", encoding="ascii") as file:
             yield file
-        draft.rename(final)
+        if not live:
+            draft.rename(final)
     except OSError as error:
         raise WriteError(f"{final} cannot be written: {error.strerror}") from error
     finally:
         draft.unlink(missing_ok=True)
 
 
-def _summarise(documents: Iterator[tuple[str, dict[str, Any]]]) -> None:
-    """Print one line for each document, and one for all events in a row."""
+def _summarise(
+    documents: Iterator[tuple[str, dict[str, Any]]], *, live: bool = False
+) -> None:
+    """Print one line for each document, and (not live) one for all events in a row."""
     waiting: list[int] = []
 
     def end_events() -> None:
         if waiting:
-            print(f"  event       {waiting[0]} to {waiting[-1]}")
+            print(f"  event       {waiting[0]} to {waiting[-1]}", flush=live)
             waiting.clear()
 
     for name, doc in documents:
         if name in ("event", "event_page"):
             numbers = doc["seq_num"]
             waiting.extend(numbers if isinstance(numbers, list) else [numbers])
+            if live:
+                end_events()
             continue
         end_events()
-        print(printable(_line_of(name, doc)))
+        print(printable(_line_of(name, doc)), flush=live)
     end_events()
 
 

@@ -75,7 +75,11 @@ class Scan:
         ``Scan002`` and 2.
     path
         Of its group in the file.
+    running
+        Whether the run goes on, and this is what it has come to so far.
     """
+
+    running: bool = False
 
     def __init__(self, place: Place, file: ScanFile) -> None:
         self._file = file

@@ -24,7 +24,7 @@ from ..errors import FormatError, NotFoundError, printable
 from .nodes import Node, damage_told
 from .rules import MEMORY, Rules
 
-__all__ = ["LazyArray", "Source", "Tree", "open_tree"]
+__all__ = ["LazyArray", "LazyNode", "Source", "Tree", "open_tree"]
 
 _BUSY = (errno.EAGAIN, errno.EACCES)
 _LOCK_TIMEOUT = 2.0
@@ -166,6 +166,45 @@ def _reason(path: Path, error: OSError) -> str:
         "program died while it wrote this file, try `pymo-bluesky recover` on its "
         "folder"
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LazyNode:
+    """A group or an array of a file that is opened for each access, and closed again.
+
+    Slower than a `Node`, but nobody has to wait for who looks at it.
+
+    Attributes
+    ----------
+    path
+        Of the node in the file.
+    """
+
+    _source: Source
+    path: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of an array."""
+        with self._source.opened() as tree:
+            return tree.node(self.path).shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of an array."""
+        with self._source.opened() as tree:
+            return tree.node(self.path).dtype
+
+    def get(self, path: str) -> LazyNode | None:
+        """A node below, by its relative path; None when there is none."""
+        with self._source.opened() as tree:
+            found = tree.node(self.path).get(path)
+        return None if found is None else LazyNode(self._source, found.path)
+
+    def __getitem__(self, key: Any) -> Any:
+        """Part of an array, read from the file."""
+        with self._source.opened() as tree:
+            return tree.node(self.path)[key]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
