@@ -231,6 +231,13 @@ class TestForeignFiles:
         after = run.primary.read()
         assert np.array_equal(after["det4"], before["det4"])
 
+    def test_a_scan_whose_group_is_damaged(self, catalog):
+        """Its attributes have a checksum; the rest of the file can be read."""
+        path = put("p05", catalog.directory)
+        uid = uid_of("p05").encode()
+        path.write_bytes(path.read_bytes().replace(uid, uid[::-1]))
+        assert "p05.h5/RawData/Scan000: damaged" in self.problem(catalog)
+
     def test_documents_that_are_none(self, catalog):
         path = put("p05", catalog.directory)
         with h5py.File(path, "r+") as file:

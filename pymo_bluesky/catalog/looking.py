@@ -5,11 +5,12 @@ from __future__ import annotations
 import fcntl
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import FormatError, Problem, PymoError, printable
-from ..reader import Scan, open_dataset
+from ..reader import Dataset, Scan, open_dataset
 from .entries import RETRY_SECONDS, Entry, File, Stamp
 
 __all__ = ["look_into", "start_of"]
@@ -51,6 +52,7 @@ def look_into(path: Path, stamp: Stamp, before: File | None) -> tuple[File, Star
                 except (PymoError, *_DAMAGE) as error:
                     where = f"{path}{printable(scan.path)}"
                     problems.append(Problem(where, "warning", "no-run", str(error)))
+            problems += _passed_over(dataset)
     except (PymoError, *_DAMAGE) as error:
         told = _problem(path, "no-dataset", str(error))
         if isinstance(error.__cause__, OSError):
@@ -107,6 +109,14 @@ def _held(path: Path) -> bool:
     except OSError:  # there are no locks, or no file: opening it says more
         return False
     return False
+
+
+def _passed_over(dataset: Dataset) -> Iterator[Problem]:
+    """Nodes that would be scans if they were not damaged."""
+    for problem in dataset.outer_problems:
+        if problem.kind in ("not-read", "damaged"):
+            where = f"{dataset.path}{printable(problem.loc)}"
+            yield replace(problem, loc=where, severity="warning")
 
 
 def _problem(path: Path, kind: str, message: str) -> Problem:
