@@ -259,7 +259,11 @@ def log_rows(tree: Tree, layout: Layout, first: int, count: int) -> list[bytes]:
     log = tree.root.get(log_path(layout))
     if log is None or not count:
         return []
-    return [np.asarray(row).tobytes() for row in log[first : first + count]]
+    step = log.rows_at_once()
+    steps = [
+        (at, min(at + step, first + count)) for at in range(first, first + count, step)
+    ]
+    return [np.asarray(row).tobytes() for at, end in steps for row in log[at:end]]
 
 
 def _texts(nodes: Mapping[str, Digest]) -> dict[str, str]:
