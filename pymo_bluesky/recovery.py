@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,8 +12,15 @@ from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
 
+from .append import UNDO, roll_back
 from .assets.cutting import mode_named
-from .building import add_scan, layout_of, make_dataset, scan_of_run
+from .building import (
+    add_scan,
+    layout_of,
+    lost_documents,
+    make_dataset,
+    scan_of_run,
+)
 from .errors import (
     FormatError,
     JournalError,
@@ -23,7 +31,7 @@ from .errors import (
 from .journal import ABOUT, SUFFIX, EmptyJournalError, Journal
 from .layouts import Layout, layout_named
 
-__all__ = ["Recovered", "recover"]
+__all__ = ["Recovered", "cut_off", "recover"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +78,14 @@ def recover(path: str | os.PathLike[str]) -> list[Recovered]:
     Parameters
     ----------
     path
-        A journal, or a folder: then all journals in it and below.
+        A journal, or a folder: then all journals in it and below, but for hidden
+        folders. What an append left that had no journal is undone.
 
     Returns
     -------
     list of Recovered
-        One for each journal. Those whose writer lives are left alone.
+        One for each journal, or append that was undone. Journals whose writer lives are
+        left alone.
 
     Raises
     ------
@@ -90,11 +100,51 @@ def recover(path: str | os.PathLike[str]) -> list[Recovered]:
     """
     given = Path(path).expanduser().absolute()
     if given.is_dir():
-        journals = sorted(p for p in given.rglob(f"*{SUFFIX}") if p.is_file())
-        return [_recovered(found) for found in journals]
+        recovered = [_recovered(found) for found in _below(given, SUFFIX)]
+        # Of programs that add to a dataset without a journal (`relocate`, …).
+        return recovered + [_rolled_back(undo) for undo in _below(given, UNDO)]
     if not given.is_file():
         raise NotFoundError(f"there is neither a journal nor a folder {given}")
     return [_recovered(given)]
+
+
+def cut_off(folder: str | os.PathLike[str]) -> list[Path]:
+    """Journals in a folder, and below, that no living process writes.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> cut_off(tempfile.mkdtemp())
+    []
+    """
+    found: list[Path] = []
+    for path in _below(Path(folder), SUFFIX):
+        # Of another user, or on a file system without locks.
+        with contextlib.suppress(OSError, JournalError):
+            if not Journal.is_alive(path):
+                found.append(path)
+    return found
+
+
+def _below(folder: Path, suffix: str) -> list[Path]:
+    """Files that are not hidden: what is, is the unfinished work of an export."""
+    return sorted(
+        path
+        for path in folder.rglob(f"*{suffix}")
+        if path.is_file()
+        and not any(part[0] == "." for part in path.relative_to(folder).parts)
+    )
+
+
+def _rolled_back(undo: Path) -> Recovered:
+    dataset = undo.with_suffix("")
+    try:
+        done = roll_back(dataset)
+    except (PymoError, OSError) as error:
+        return Recovered(undo, message=f"not undone: {error}")
+    what = "was undone" if done else "was undone by another program"
+    message = f"an append to {dataset.name} that was cut off {what}"
+    return Recovered(undo, path=dataset, message=message)
 
 
 def _recovered(path: Path) -> Recovered:
@@ -130,7 +180,8 @@ def _rebuilt(journal: Journal, run: str) -> Recovered:
     if scan is None:
         extra = [] if seen.stopped else [("stop", _stop(run, seen))]
         assets = mode_named(str(journal.about.get("assets", "link")))
-        built = add_scan(dataset, layout, journal, extra, assets=assets)
+        lost = lost_documents(run, seen.about.get("lost"))
+        built = add_scan(dataset, layout, journal, extra, assets=assets, remarks=lost)
         scan, done = built.scan, "is now in"
     return Recovered(
         journal.path,

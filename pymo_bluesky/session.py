@@ -22,7 +22,18 @@ __all__ = ["data_directory", "start_session", "user_folder"]
 Namespace = MutableMapping[str, Any]
 
 # The order in which the banner names what there is.
-_TOLD = ("RE", "bec", "writer", "bp", "bps", "bpp", "replay", "catalog", "load_devices")
+_TOLD = (
+    "RE",
+    "bec",
+    "writer",
+    "bp",
+    "bps",
+    "bpp",
+    "replay",
+    "recover",
+    "catalog",
+    "load_devices",
+)
 
 
 def _tell(line: str) -> None:
@@ -115,7 +126,8 @@ def start_session(
     ----------
     user_ns
         Where the names go, ``get_ipython().user_ns``: RE, bec, writer, devices and
-        each device by its name, bp, bps, bpp, replay, catalog, data_directory.
+        each device by its name, bp, bps, bpp, replay, recover, catalog,
+        data_directory.
     devices
         What `load_devices` takes.
     directory
@@ -208,10 +220,27 @@ def _start_writer(startup: _Startup, directory: str | Path | None, layout: str) 
         from pymo_bluesky import replay
 
         names["replay"] = replay
+    with startup.step("recover", "`pymo-bluesky recover DIR` does it"):
+        _offer_recovery(names)
     with startup.step("catalog", "datasets can still be opened one by one"):
         from pymo_bluesky import open_catalog
 
         names["catalog"] = open_catalog(names["data_directory"])
+
+
+def _offer_recovery(names: Namespace) -> None:
+    """Say which runs a crash cut off, and what makes scans of them."""
+    from pymo_bluesky import recover
+    from pymo_bluesky.recovery import cut_off
+    from pymo_bluesky.writer.rescue import rescue_folders
+
+    names["recover"] = recover
+    folders = [names.get("data_directory"), *rescue_folders()]
+    for folder in filter(None, folders):
+        left = cut_off(folder)
+        if left:
+            runs = "1 run was" if len(left) == 1 else f"{len(left)} runs were"
+            _tell(f"! {runs} cut off: recover({str(folder)!r}) makes scans of that")
 
 
 def _start_table(startup: _Startup) -> None:

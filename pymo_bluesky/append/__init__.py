@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from .commit import Overlay, appending, creating, roll_back
+from .undo import UNDO
 
-__all__ = ["Overlay", "appending", "creating", "roll_back"]
+__all__ = ["UNDO", "Overlay", "appending", "creating", "roll_back"]

@@ -12,7 +12,10 @@ from pathlib import Path
 from pymo_bluesky.append.locking import sync_folder
 from pymo_bluesky.append.overlay import MEMORY_LIMIT, Change, read_at, write_at
 
-__all__ = ["Undo", "draft_path", "undo_path"]
+__all__ = ["UNDO", "Undo", "draft_path", "undo_path"]
+
+UNDO = ".undo"
+"""What is put behind the name of a dataset."""
 
 MAGIC = b"PYMOUNDO"
 VERSION = 1
@@ -23,12 +26,12 @@ _CRC = struct.Struct("<I")
 
 def undo_path(dataset: Path) -> Path:
     """Give the place of a dataset's undo file, beside it."""
-    return dataset.with_name(dataset.name + ".undo")
+    return dataset.with_name(dataset.name + UNDO)
 
 
 def draft_path(dataset: Path) -> Path:
     """Give the place where the undo file is made, before it gets its name."""
-    return dataset.with_name(dataset.name + ".undo.draft")
+    return dataset.with_name(f"{dataset.name}{UNDO}.draft")
 
 
 @dataclass(frozen=True, slots=True)

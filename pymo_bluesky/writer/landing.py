@@ -76,7 +76,14 @@ class Landing:
         if self._threads is None or self._pid != os.getpid():
             self._threads = ThreadPoolExecutor(1, "pymo-bluesky landing")
             self._behind, self._pid = [], os.getpid()
-        self._behind.append(self._threads.submit(self.land, run))
+        self._behind.append(self._threads.submit(self._land_alone, run))
+
+    def _land_alone(self, run: OpenRun) -> None:
+        try:
+            self.land(run)
+        except WriteError as error:
+            log.error("%s", error)  # nobody hears it before `wait`
+            raise
 
     def wait(self) -> None:
         """Wait for what lands behind.
@@ -122,9 +129,9 @@ class Landing:
                 f"safe in {run.journal.path}; `pymo-bluesky recover` makes a scan of "
                 "them"
             )
-            log.error("%s", told)
             if self._rescue is None:
                 raise told from error
+            log.error("%s", told)
             return
         self.paths[run.uid], self.scans[run.uid] = built.path, built.scan
         self._status.written += 1

@@ -4,19 +4,10 @@ Not random kills: every call that changes a file is tried, in turn (``append_lab
 under ``shim.c``).
 """
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
 pytestmark = pytest.mark.faults
 
-HERE = Path(__file__).parent
 ENOSPC, EIO, EPERM, ENOLCK = 28, 5, 1, 37
 KILLS = {
     "killed before the call": {"shim_kill": 1},
@@ -29,45 +20,6 @@ ERRORS = {
     "the disk fails from then on": {"shim_errno": EIO, "shim_sticky": 1},
 }
 STAYING_ERRORS = {name: how for name, how in ERRORS.items() if "shim_sticky" in how}
-Lab = Callable[[str, dict[str, int]], list[dict]]
-
-
-@pytest.fixture(scope="session")
-def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    compiler = shutil.which("cc")
-    if compiler is None or not sys.platform.startswith("linux"):
-        pytest.skip("no C compiler 'cc' on Linux: system calls cannot be made to fail")
-    library = tmp_path_factory.mktemp("shim") / "shim.so"
-    source = HERE / "shim.c"
-    subprocess.run(
-        [compiler, "-O1", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True
-    )
-    return library
-
-
-@pytest.fixture
-def lab(shim: Path, tmp_path: Path) -> Lab:
-    """Run one task of the lab to its end; give what it said of each fault."""
-
-    def run(task: str, how: dict[str, int]) -> list[dict]:
-        program = [sys.executable, "-W", "ignore", HERE / "append_lab.py"]
-        paths = [str(HERE.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
-        done = subprocess.run(
-            [*program, task, tmp_path, json.dumps(how)],
-            env={
-                **os.environ,
-                "LD_PRELOAD": str(shim),
-                "PYTHONPATH": os.pathsep.join(paths),
-            },
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
-    return run
 
 
 def settings(cases: dict[str, dict[str, int]]) -> pytest.MarkDecorator:
