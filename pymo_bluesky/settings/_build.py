@@ -245,7 +245,8 @@ class _Tree:
         value = entry.value
         type_ = entry.type or infer_type(value, entry.limits)
         children: tuple[Parameter, ...] = ()
-        if isinstance(value, Mapping) and entry.type not in _MAPPINGS:
+        is_group = isinstance(value, Mapping) and entry.type not in _MAPPINGS
+        if is_group:
             items = cast(Mapping[Any, Any], value)
             if depth < MAX_GROUPS and self.lines + len(items) <= MAX_ENTRIES:
                 children = self._below(items, depth + 1)
