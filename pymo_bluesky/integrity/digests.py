@@ -230,7 +230,7 @@ def _values(node: Node) -> int:
         if values.dtype.hasobject:
             check = zlib.crc32(_bytes_of(values), check)
         else:
-            check = zlib.crc32(values.reshape(-1).view(np.uint8), check)
+            check = zlib.crc32(values.reshape(-1).view(np.uint8).data, check)
     return check
 
 
@@ -246,18 +246,19 @@ def _tiles(shape: tuple[int, ...], itemsize: int) -> Iterator[tuple[Any, ...]]:
     """
     if math.prod(shape) == 0:
         return
+    first = shape[0] if shape else 1
     row = math.prod(shape[1:]) * itemsize
-    if not shape or (shape[0] == 1 and row <= _TILE_BYTES):
+    if first == 1 and row <= _TILE_BYTES:
         yield ()
         return
     if row > _TILE_BYTES and len(shape) > 1:
-        for at in range(shape[0]):
+        for at in range(first):
             for tile in _tiles(shape[1:], itemsize):
                 yield (slice(at, at + 1), *tile)
         return
     rows = max(1, _TILE_BYTES // max(1, row))
-    for at in range(0, shape[0], rows):
-        yield (slice(at, min(at + rows, shape[0])),)
+    for at in range(0, first, rows):
+        yield (slice(at, min(at + rows, first)),)
 
 
 def rows_digest(rows: Iterator[bytes]) -> int:

@@ -1,0 +1,20 @@
+"""Runs while they go on, read by another process; knows journals, writes nothing.
+
+The writer is not asked and does not wait: what it has acknowledged is in the run's
+journal, and that is read without a lock.
+"""
+
+from __future__ import annotations
+
+from .datasets import LiveDataset, RunningScan, open_live
+from .documents import follow, require_plain
+from .journals import journals_of
+
+__all__ = [
+    "LiveDataset",
+    "RunningScan",
+    "follow",
+    "journals_of",
+    "open_live",
+    "require_plain",
+]
