@@ -259,7 +259,7 @@ class _Tree:
             name=name,
             title=entry.title,
             type=type_,
-            value=plain(value),
+            value=plain(cast(Any, value)),
             units=entry.units,
             limits=entry.limits,
             readonly=entry.readonly,
