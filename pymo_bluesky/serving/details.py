@@ -11,7 +11,7 @@ from ..settings import Parameter, Roi
 from .plots import dimensions_of, drawn_as, first_channel
 from .runs import RunData, safe
 
-__all__ = ["branches_of", "details_of", "picture_of", "rois_of"]
+__all__ = ["branches_of", "details_of", "pictures_of", "rois_of"]
 
 _LONGEST = 2000
 
@@ -36,16 +36,16 @@ def details_of(data: RunData) -> dict[str, Any]:
         "settings": _tree(data.scan.settings),
         "problems": [str(problem) for problem in data.scan.problems],
         "bytes": data.stamp.size,
+        "pictures": len(pictures_of(data)),
         "first": first_channel(branches),
     }
 
 
-def picture_of(data: RunData) -> bytes | None:
-    """The thumbnail (PNG) of the scan, else of one of its parts; None without."""
-    pictures = data.scan.pictures
-    own = pictures.get(data.scan.path)
-    found = own if own is not None else next(iter(pictures.values()), None)
-    return found if found is not None and found.startswith(b"\x89PNG") else None
+def pictures_of(data: RunData) -> list[bytes]:
+    """Thumbnails (PNG) that the file holds of the scan, the scan's own first."""
+    path = data.scan.path
+    found = sorted(data.scan.pictures.items(), key=lambda it: (it[0] != path, it[0]))
+    return [picture for _, picture in found if picture.startswith(b"\x89PNG")]
 
 
 def rois_of(branch: Branch, module: int) -> tuple[Roi, ...]:

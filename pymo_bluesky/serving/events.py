@@ -69,6 +69,11 @@ class StreamEvents:
         """All columns by their names: data keys, times, timestamps, seq_num."""
         return {column.name: column for column in self._columns()}
 
+    @property
+    def points(self) -> np.ndarray:
+        """Flat point of each event, of the stream's shape."""
+        raise NotImplementedError
+
     def _columns(self) -> Iterator[Column]:
         raise NotImplementedError
 
@@ -139,6 +144,10 @@ class _Made(StreamEvents):
         super().__init__(stream.name, descriptors)
         self._stream, self._began = stream, began
 
+    @property
+    def points(self) -> np.ndarray:
+        return self._stream.order
+
     def _columns(self) -> Iterator[Column]:
         stream = self._stream
         times = stream.times(self._began)
@@ -182,6 +191,13 @@ class _Stored(StreamEvents):
         super().__init__(str(descriptors[0].get("name") or "primary"), descriptors)
         self._source, self._scan, self._number = source, scan, number
 
+    @property
+    def points(self) -> np.ndarray:
+        with self._source.opened() as tree:
+            rows = self._rows(tree.node(self._scan))
+            points = _points_of(rows)
+            return points[points < rows.points]
+
     def _rows(self, scan: Node) -> StreamRows:
         index = stored_index(scan) or {"streams": []}
         return StreamRows.read(scan, self._number, index["streams"][self._number])
@@ -190,8 +206,7 @@ class _Stored(StreamEvents):
         with self._source.opened() as tree:
             scan = tree.node(self._scan)
             rows = self._rows(scan)
-            every = np.arange(rows.rows)
-            points = every if rows.index is None else np.asarray(rows.index[()])
+            points = _points_of(rows)
             kept = np.flatnonzero(points < rows.points)  # not measured again later
             lazy = dict(self._lazy(scan, rows, points[kept]))
             loose = self._loose(scan, set(lazy))
@@ -245,6 +260,11 @@ class _Stored(StreamEvents):
                 loose.add(key, at, values)
             at += len(page["seq_num"])
         return loose.found
+
+
+def _points_of(rows: StreamRows) -> np.ndarray:
+    """Flat point of each row; of those that were repeated later, one beyond the end."""
+    return np.arange(rows.rows) if rows.index is None else np.asarray(rows.index[()])
 
 
 def _tidied(values: list[Any]) -> np.ndarray:

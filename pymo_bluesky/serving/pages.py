@@ -15,9 +15,10 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Response, Security
 from fastapi.responses import FileResponse, JSONResponse
 from tiled.server.authentication import check_scopes, move_api_key
 
-from .details import branches_of, details_of, picture_of, rois_of
+from ..errors import PymoError
+from .details import branches_of, details_of, pictures_of, rois_of
 from .listing import Listing, Wanted, line_of
-from .plots import channel_at, first_channel, plot
+from .plots import View, channel_at, first_channel, plot
 from .runs import Runs
 
 __all__ = ["HOME", "page_router"]
@@ -118,23 +119,36 @@ def _add_scans(router: APIRouter, runs: Runs) -> None:
     def numbers(
         uid: str, channel: str, how: str = "", at: str = "", array: int = 0
     ) -> JSONResponse:
-        place, where = _whole(channel), _whole(at)
-        branch, module, found = channel_at(branches_of(runs[uid]), place)
+        data = runs[uid]
+        branch, module, found = channel_at(branches_of(data), _whole(channel))
+        view = View(how=how, at=tuple(_whole(at)), array=array)
         rois = rois_of(branch, module)
-        return _json(plot(branch, found, how=how, at=where, array=array, rois=rois))
+        return _json(plot(branch, found, view, visited=data.visited(branch), rois=rois))
 
     @router.get("/api/preview/{uid}", dependencies=[_may_read()])
     def preview(uid: str) -> JSONResponse:
         data = runs[uid]
-        picture = picture_of(data)
-        if picture is not None:
-            return _json({"picture": base64.b64encode(picture).decode()})
+        pictures = pictures_of(data)
+        if pictures:
+            return _json({"picture": base64.b64encode(pictures[0]).decode()})
         branches = branches_of(data)
         first = first_channel(branches)
         if not first:
             return _json({})
         branch, _, found = channel_at(branches, _whole(first))
-        return _json({"plot": plot(branch, found, most=_PREVIEW)})
+        try:
+            visited = data.visited(branch)
+            drawn = plot(branch, found, View(most=_PREVIEW), visited=visited)
+            return _json({"plot": drawn})
+        except PymoError:  # the scan itself is shown, and tells what is wrong
+            return _json({})
+
+    @router.get("/api/picture/{uid}", dependencies=[_may_read()])
+    def picture(uid: str, number: int = 0) -> Response:
+        pictures = pictures_of(runs[uid])
+        if not 0 <= number < len(pictures):
+            raise HTTPException(404, f"the scan has no picture {number}")
+        return Response(pictures[number], media_type="image/png", headers=_SHIELD)
 
     @router.get("/api/file/{uid}", dependencies=[_may_read()])
     def file(uid: str) -> FileResponse:

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import NotFoundError, PymoError
-from ..model import Axis, Branch, Channel
+from ..model import Array, Axis, Branch, Channel
 from ..settings import Roi
 
 __all__ = [
     "Dimension",
+    "View",
     "channel_at",
     "dimensions_of",
     "drawn_as",
@@ -133,15 +134,35 @@ def drawn_as(branch: Branch, dimensions: Sequence[Dimension]) -> list[str]:
     return ["image", "line"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What of a channel is drawn, and how.
+
+    Attributes
+    ----------
+    how
+        ``line``, ``image``, ``points`` or ``value``; the best way by default.
+    at
+        Places along the dimensions that are not drawn; by default in their middle.
+    array
+        Which array of the channel is drawn as image.
+    most
+        Numbers along one dimension; by default as many as a screen shows.
+    """
+
+    how: str = ""
+    at: tuple[int, ...] = ()
+    array: int = 0
+    most: int = 0
+
+
 def plot(
     branch: Branch,
     channel: Channel,
+    view: View,
     *,
-    how: str = "",
-    at: Sequence[int] = (),
-    array: int = 0,
+    visited: np.ndarray | None = None,
     rois: Sequence[Roi] = (),
-    most: int = 0,
 ) -> dict[str, Any]:
     """What to draw of a channel.
 
@@ -149,16 +170,12 @@ def plot(
     ----------
     branch, channel
         The stream, and one of its channels.
-    how
-        ``line``, ``image``, ``points`` or ``value``; the best way by default.
-    at
-        Places along the dimensions that are not drawn; by default in their middle.
-    array
-        Which array of the channel is drawn as image.
+    view
+        What of it.
+    visited
+        Which points were measured, of the stream's shape; None when all were.
     rois
         Regions of interest of its detector.
-    most
-        Numbers along one dimension; by default as many as a screen shows.
 
     Returns
     -------
@@ -171,45 +188,83 @@ def plot(
         When there is nothing to draw, or it cannot be read.
     """
     dimensions = dimensions_of(branch, channel)
-    ways = drawn_as(branch, dimensions)
-    if how not in ways:
-        how = ways[0]
-    count = {"image": 2, "line": 1}.get(how, len(dimensions))
-    chosen, shown = dimensions[: len(dimensions) - count], dimensions[-count:]
-    shown = shown if count else []
-    places = [
-        min(max(0, at[n]), len(d.values) - 1) if n < len(at) else len(d.values) // 2
-        for n, d in enumerate(chosen)
-    ]
     if any(not len(d.values) for d in dimensions):
         raise PymoError("nothing was measured")
-    steps = [_step(len(d.values), most or _MOST.get(how, _LINE)) for d in shown]
+    ways = drawn_as(branch, dimensions)
+    how = view.how if view.how in ways else ways[0]
+    first = len(dimensions) - {"image": 2, "line": 1}.get(how, len(dimensions))
+    chosen, shown = dimensions[:first], dimensions[first:]
     if how == "image":
         shown = [_in_order(d) for d in shown]
+    places = _places(chosen, view.at, visited)
+    most = view.most or _MOST.get(how, _LINE)
+    steps = [-(-len(d.values) // most) for d in shown]
     key = (*places, *(slice(None, None, step) for step in steps))
-    axes = [_axis(d, step) for d, step in zip(shown, steps, strict=True)]
-    arrays = channel.arrays if how == "line" else channel.arrays[array : array + 1]
+    measured = _measured(visited, dimensions, key)
+    arrays = channel.arrays
+    if how != "line":
+        arrays = arrays[view.array : view.array + 1] if view.array >= 0 else ()
     if not arrays:
-        raise NotFoundError(f"the channel has no array {array}")
-    series = [
-        {"label": a.label, "units": a.units, **_numbers(a.data[key], how)}
-        for a in arrays
-    ]
-    signal = all(d.signal for d in shown)
+        raise NotFoundError(f"the channel has no array {view.array}")
+    positions = how == "points"
+    axes = _positions(branch) if positions else shown
+    signal = bool(shown) and all(d.signal for d in shown)
     return {
         "how": how,
         "ways": ways,
-        "axes": axes if how != "points" else _positions(branch, steps[0]),
-        "series": series,
+        "axes": [_axis(d, n) for d, n in zip(axes, steps * len(axes), strict=False)],
+        "series": [_series(a, key, measured, how) for a in arrays],
         "arrays": [a.label for a in channel.arrays],
         "sliders": [_slider(d, n) for d, n in zip(chosen, places, strict=True)],
         "rois": [_outline(roi, shown) for roi in rois] if signal else [],
         "square": signal,
+        "measured": bool(np.any(measured)),
     }
 
 
-def _step(size: int, most: int) -> int:
-    return -(-size // most) or 1
+def _places(
+    chosen: Sequence[Dimension], at: Sequence[int], visited: np.ndarray | None
+) -> list[int]:
+    """Places along the dimensions that are not drawn; at first, one with values."""
+    middle = [len(d.values) // 2 for d in chosen]
+    if visited is not None and visited.any() and not at:
+        measured = np.argwhere(visited)
+        middle = [*measured[len(measured) // 2].tolist(), *middle[visited.ndim :]]
+    return [
+        min(max(0, at[n]), len(d.values) - 1) if n < len(at) else middle[n]
+        for n, d in enumerate(chosen)
+    ]
+
+
+def _measured(
+    visited: np.ndarray | None, dimensions: Sequence[Dimension], key: tuple[Any, ...]
+) -> np.ndarray:
+    """Which of the values that are drawn were measured; to be broadcast to them."""
+    if visited is None or any(d.signal for d in dimensions[: visited.ndim]):
+        return np.array(True)
+    mask = visited[key[: visited.ndim]]
+    signals = sum(isinstance(part, slice) for part in key[visited.ndim :])
+    return np.asarray(mask).reshape(np.shape(mask) + (1,) * signals)
+
+
+def _series(
+    array: Array, key: tuple[Any, ...], measured: np.ndarray, how: str
+) -> dict[str, Any]:
+    values = np.asarray(array.data[key])
+    if values.dtype.kind == "c":
+        values = np.abs(values)
+    if values.dtype.kind not in "biuf":
+        raise PymoError(f"values of the type {values.dtype} cannot be drawn")
+    kind = "<f4" if how == "image" else "<f8"
+    with np.errstate(over="ignore"):
+        packed = np.where(measured, values, np.nan).astype(kind)
+    return {
+        "label": array.label,
+        "units": array.units,
+        "shape": list(packed.shape),
+        "type": "float32" if how == "image" else "float64",
+        "data": base64.b64encode(packed.tobytes()).decode(),
+    }
 
 
 def _axis(dimension: Dimension, step: int) -> dict[str, Any]:
@@ -218,19 +273,16 @@ def _axis(dimension: Dimension, step: int) -> dict[str, Any]:
     return {**about, "values": [v if np.isfinite(v) else None for v in values.tolist()]}
 
 
-def _positions(branch: Branch, step: int) -> list[dict[str, Any]]:
+def _positions(branch: Branch) -> list[Dimension]:
     """Positions of the points of a spread scan: the first axis goes to the right."""
     return [
-        _axis(
-            Dimension(
-                label=axis.label,
-                units=axis.units,
-                values=np.asarray(axis.values),
-                signal=False,
-            ),
-            step,
+        Dimension(
+            label=axis.label,
+            units=axis.units,
+            values=np.asarray(axis.values),
+            signal=False,
         )
-        for axis in branch.axes[1::-1]
+        for axis in branch.axes[:2]
     ]
 
 
@@ -255,22 +307,6 @@ def _slider(dimension: Dimension, place: int) -> dict[str, Any]:
         "length": len(dimension.values),
         "at": place,
         "value": value if np.isfinite(value) else None,
-    }
-
-
-def _numbers(data: Any, how: str) -> dict[str, Any]:
-    values = np.asarray(data)
-    if values.dtype.kind == "c":
-        values = np.abs(values)
-    if values.dtype.kind not in "biuf":
-        raise PymoError(f"values of the type {values.dtype} cannot be drawn")
-    kind = "<f4" if how == "image" else "<f8"
-    with np.errstate(over="ignore"):
-        packed = np.ascontiguousarray(values, kind)
-    return {
-        "shape": list(values.shape),
-        "type": "float32" if how == "image" else "float64",
-        "data": base64.b64encode(packed.tobytes()).decode(),
     }
 
 

@@ -7,6 +7,7 @@ that cannot be read are told, once, in the log; they stop nothing.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -16,9 +17,12 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from ..catalog.entries import Entry, Stamp
 from ..catalog.index import Index
 from ..errors import NotFoundError, Problem
+from ..model import Branch
 from ..reader import Scan, open_dataset, replay
 from ..replaying.jsonl import plain
 from ..store.opening import Source
@@ -83,6 +87,15 @@ class RunData:
         """Its streams by name."""
         source = Source(self.entry.path, external=self.external)
         return streams_in(self.scan, source, self.outline)
+
+    def visited(self, branch: Branch) -> np.ndarray | None:
+        """Which points of a stream were measured, of its shape; None when all were."""
+        events = self.streams.get(branch.title)
+        if events is None or len(events.points) == math.prod(branch.shape):
+            return None
+        mask = np.zeros(math.prod(branch.shape), bool)
+        mask[events.points] = True
+        return mask.reshape(branch.shape)
 
     @cached_property
     def metadata(self) -> dict[str, Any]:

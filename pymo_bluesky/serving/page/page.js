@@ -106,7 +106,7 @@ function line(scan) {
   const cells = [
     make("td", { className: "picture mid" }, preview(scan.uid)),
     make("td", { className: "date" }, ...dateOf(scan)),
-    make("td", {}, make("a", { href: address(scan.uid), textContent: title })),
+    make("td", { className: "name" }, make("a", { href: address(scan.uid), textContent: title })),
     make("td", { className: "clip", title: scan.sample, textContent: scan.sample }),
     make("td", { className: "mid date", textContent: points }),
     make("td", { className: "late clip", title: scan.detectors.join(", "),

@@ -46,6 +46,7 @@ function parts(scan, leave) {
     problemsPanel(scan.problems),
     roisPanel(scan.modules),
     settingsPanel(scan),
+    picturesPanel(scan),
     treePanel("Metadata", { start: scan.metadata.start, stop: scan.metadata.stop }),
   ].filter(Boolean);
 }
@@ -60,7 +61,7 @@ function facts(scan) {
     ["Moved", (start.motors || []).join(", ")],
     ["Points", scan.shape.join(" × ")],
     ["Detectors", scan.detectors.join(", ")],
-    ["Took", stop && stop.time > start.time ? lasted(stop.time - start.time) : ""],
+    ["Took", stop && stop.time > start.time + 0.01 ? lasted(stop.time - start.time) : ""],
     ["Reason", stop?.reason],
     ["File", `${scan.file} · ${scan.scan}`],
     ["Run", scan.uid],
@@ -105,12 +106,12 @@ function roisPanel(modules) {
   if (!found.length) return null;
   const heads = ["ROI", "Detector", "Shape", "Centre", "Size", "Computes", "Of"];
   const line = (roi) => make("tr", {},
-    make("td", {}, swatch(roi.color), roi.name, roi.enabled ? "" : " (off)"),
+    make("td", { className: "tight" }, swatch(roi.color), roi.name, roi.enabled ? "" : " (off)"),
     make("td", { textContent: roi.module }),
     make("td", { textContent: roi.type + (roi.angle ? `, ${number(roi.angle)}°` : "") }),
-    make("td", { textContent: roi.centre.map(number).join(", ") +
+    make("td", { className: "tight", textContent: roi.centre.map(number).join(", ") +
       (roi.unit === "pixel" ? " px" : "") }),
-    make("td", { textContent: roi.size ? roi.size.map(number).join(" × ") : "" }),
+    make("td", { className: "tight", textContent: roi.size ? roi.size.map(number).join(" × ") : "" }),
     make("td", { textContent: roi.function }),
     make("td", { textContent: roi.of.join(", ") }));
   return make("details", { className: "panel", open: true },
@@ -127,11 +128,20 @@ function swatch(color) {
   return made;
 }
 
+function picturesPanel(scan) {
+  if (!scan.pictures) return null;
+  const images = Array.from({ length: scan.pictures }, (_, n) => make("img", {
+    className: "picture", alt: `Picture ${n + 1} that the file holds`, loading: "lazy",
+    src: `api/picture/${encodeURIComponent(scan.uid)}?number=${n}` }));
+  return make("details", { className: "panel" },
+    make("summary", { textContent: `Pictures in the file (${scan.pictures})` }), images);
+}
+
 function settingsPanel(scan) {
   const told = scan.modules.filter((module) => module.settings);
   const trees = told.map((module) => branch(
     `${module.title} (${module.kind})`, module.settings.children, false));
-  if (scan.settings) trees.unshift(branch("Scan", scan.settings.children, false));
+  if (scan.settings) trees.push(branch("Scan", scan.settings.children, false));
   if (!trees.length) return null;
   return make("details", { className: "panel" },
     make("summary", { textContent: "Settings" }), trees);
@@ -232,6 +242,7 @@ class Plot {
 
   show(plot) {
     this.plot = plot;
+    this.note = plot.measured ? "" : "This point was not measured.";
     this.wanted.at = plot.sliders.map((slider) => slider.at);
     this.drawControls();
     this.drawSliders();
@@ -312,7 +323,7 @@ class Plot {
   }
 
   say(words) {
-    this.readout.textContent = words;
+    this.readout.textContent = words || this.note || "";
   }
 }
 
