@@ -46,6 +46,27 @@ class Allowed:
             external = (external,)
         return cls(tuple(os.path.realpath(folder) for folder in external))
 
+    @classmethod
+    def around(cls, dataset: str | os.PathLike[str]) -> Allowed:
+        """The folders that a dataset lies among.
+
+        These are the base folder (above PyMoDAQ's folders of years and days) and its
+        neighbours, where detectors keep their files; but no neighbours where those
+        would be all of the user's files, or of the system's.
+
+        Examples
+        --------
+        >>> Allowed.around("/data/lab/2026/20261122/Dataset_20261122_000.h5").folders
+        ('/data',)
+        """
+        base = Path(os.path.realpath(dataset)).parent
+        while base.name.isdecimal():
+            base = base.parent
+        wide = base.parent
+        homes = (Path(os.path.realpath(Path.home())), Path("/home"), Path("/"))
+        narrow = any(home.is_relative_to(wide) for home in homes)
+        return cls((str(base if narrow else wide),))
+
     def __bool__(self) -> bool:
         """Whether any file may be opened at all."""
         return self.folders is None or bool(self.folders)

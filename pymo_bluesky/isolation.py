@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -272,6 +273,7 @@ def serve(handle: int, memory: int, seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if memory:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    warnings.simplefilter("ignore")  # nobody would read them in their place
     nowhere = os.open(os.devnull, os.O_WRONLY)
     with Connection(handle) as pipe, contextlib.suppress(EOFError, ConnectionError):
         while True:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .allowed import External
 from .following import follow as followed
 from .following import open_live, require_plain
 from .reading import Dataset, Module, Scan, Scans, Stream
 from .reading.dataset import layout_of as identify
 from .reading.dataset import scan_nodes
 from .reading.validating import validate
+from .store.rules import MEMORY
 
 __all__ = [
     "Dataset",
@@ -28,7 +30,13 @@ __all__ = [
 ]
 
 
-def open_dataset(path: str | os.PathLike[str], *, external: bool = False) -> Dataset:
+def open_dataset(
+    path: str | os.PathLike[str],
+    *,
+    external: External = False,
+    memory: int = MEMORY,
+    isolated: bool = False,
+) -> Dataset:
     """Open a PyMoDAQ file of any version.
 
     The file is opened for each access and closed again, so that other programs can add
@@ -43,8 +51,16 @@ def open_dataset(path: str | os.PathLike[str], *, external: bool = False) -> Dat
     path
         The file, or the journal of a run.
     external
-        Whether to read values that lie in other files, wherever those are (images that
-        a detector wrote itself). Ask it of files that you trust.
+        Whether to read values that lie in other files (images that a detector wrote
+        itself): True for any file, or the folders that it may lead to. Ask it of files
+        that you trust.
+    memory
+        Bytes that attributes and log may take, whatever the file says. A quarter of
+        it is what one read may give where hardly anything lies in the file.
+    isolated
+        Whether a process of its own reads the file. HDF5 itself dies of some damaged
+        files; then what they hurt is a `CrashError` here. It costs some 0.3 s, and
+        runs that go on are not shown.
 
     Raises
     ------
@@ -53,7 +69,9 @@ def open_dataset(path: str | os.PathLike[str], *, external: bool = False) -> Dat
     FormatError
         When it is not HDF5, not PyMoDAQ's, or damaged where it must not be.
     """
-    return open_live(Path(path), external=external)
+    if isolated:
+        return Dataset(Path(path), external=external, memory=memory, isolated=True)
+    return open_live(Path(path), external=external, memory=memory)
 
 
 def replay(
@@ -66,6 +84,8 @@ def replay(
     poll: float = 0.2,
     timeout: float | None = None,
     linger: float = 0.0,
+    external: External = False,
+    isolated: bool = False,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """The documents of a dataset.
 
@@ -82,7 +102,13 @@ def replay(
         Fill in data that detectors wrote into other files, as `event_model.Filler`
         does. Opens the files that the documents name; what cannot be read stays as it
         was, and the log says why.
-
+    external
+        Where those files may be: True for anywhere, or folders. By default beside the
+        dataset: in its base folder (above those of years and days) and the neighbours
+        of that, for a dataset that somebody sent could name any file of yours.
+    isolated
+        Whether a process of its own reads the dataset; see `open_dataset`. Those other
+        files it does not read.
     follow
         Go on with the runs that have not stopped, as their documents come, like
         ``tail -f``; ends when all have. No document comes twice, and none is left out.
@@ -113,7 +139,7 @@ def replay(
             Path(path), scan=scan, poll=poll, timeout=timeout, linger=linger
         )
         return
-    with open_dataset(path) as dataset:
+    with open_dataset(path, external=external, isolated=isolated) as dataset:
         chosen = dataset.scans if scan is None else [dataset.scans[scan]]
         for one in chosen:
             yield from one.documents(pages=pages, fill=fill)

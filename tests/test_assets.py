@@ -98,9 +98,10 @@ def problems_of(run: ExternalRun, folder: Path, **options) -> list[str]:
     return [problem.message for problem in writer.status.problems]
 
 
-def assert_filled(path: Path, run: ExternalRun) -> None:
+def assert_filled(path: Path, run: ExternalRun, **options) -> None:
     """Each event has what was measured, where that can still be had."""
-    before, after = events_of(run.documents), events_of(replay(path, fill=True))
+    before = events_of(run.documents)
+    after = events_of(replay(path, fill=True, **options))
     for event, old, value in zip(after, before, run.values, strict=True):
         if value is None:
             assert event == old
@@ -633,7 +634,8 @@ def test_a_dataset_that_was_moved_alone_finds_its_files_again(tmp_path):
     (tmp_path / "far" / "away").mkdir(parents=True)
     moved = path.rename(tmp_path / "far" / "away" / path.name)
     assert not shown(moved).any()
-    assert_filled(moved, run)  # the documents tell the place still
+    # The documents tell the place still; but it is not beside the dataset any more.
+    assert_filled(moved, run, external=tmp_path / "detector")
     (told,) = relocate(moved)
     assert told.changed
     np.testing.assert_array_equal(shown(moved), run.tree)

@@ -14,9 +14,9 @@ from typing import Any
 import h5py
 
 from ..allowed import Allowed
-from ..errors import printable
+from ..errors import FormatError, printable
 
-__all__ = ["stray"]
+__all__ = ["check_way", "stray"]
 
 _DEEPEST = 8
 _MOST = 10_000
@@ -34,6 +34,23 @@ def stray(array: h5py.Dataset, allowed: Allowed) -> str:
     except _UNREADABLE as error:
         return f"where its values lie cannot be told ({error})"
     return ""
+
+
+def check_way(file: h5py.File, inside: str, allowed: Allowed) -> None:
+    """Refuse an array that is reached by files, or leads to some, that are not allowed.
+
+    Raises
+    ------
+    FormatError
+        When it is.
+    """
+    if allowed.folders is None:
+        return
+    try:
+        _Way(allowed).find(file, inside, 0)
+    except _StrayError as error:
+        told = printable(f"{file.filename}: {inside}")
+        raise FormatError(f"{told} is not read: {error}") from error
 
 
 class _StrayError(Exception):
@@ -69,13 +86,13 @@ class _Way:
     def _enter(self, file: h5py.File, name: str, inside: str, depth: int) -> None:
         """Look at an array of another file (or of the same one, called ``.``)."""
         if name == ".":
-            self._find(file, inside, depth)
+            self.find(file, inside, depth)
             return
         for path in self._checked(file, name):
             with h5py.File(path, "r") as other:
-                self._find(other, inside, depth)
+                self.find(other, inside, depth)
 
-    def _find(self, file: h5py.File, inside: str, depth: int) -> None:
+    def find(self, file: h5py.File, inside: str, depth: int) -> None:
         """Walk to an array as HDF5 would, and look at it."""
         key = (str(file.filename), inside)
         if key in self.seen:

@@ -12,13 +12,14 @@ import logging
 import os
 import stat
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 
+from ..allowed import ANYWHERE, Allowed
 from ..errors import NotFoundError, PymoError, printable
 
 __all__ = ["GROUP", "DatumReader", "Recent", "handler_of", "regular_file"]
@@ -131,9 +132,15 @@ class DatumReader:
 
     `event_model.Filler` does the same for whole events; but it wants every datum before
     its event, keeps all of them, and gives up an event for one file that is missing.
+
+    Parameters
+    ----------
+    allowed
+        Where files may be that it opens.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, allowed: Allowed = ANYWHERE) -> None:
+        self._allowed = allowed
         self._handlers = Recent[Any](_MOST_OPEN, _close)
 
     def read(
@@ -152,16 +159,21 @@ class DatumReader:
         ------
         NotFoundError
             When there is no handler, or no file.
+        FormatError
+            When it would lead to files that are not allowed.
         PymoError
             When the handler fails.
         """
         spec = str(resource.get("spec"))
         arguments = dict(datum.get("datum_kwargs") or {})
+        self._check_words(path, [resource.get("resource_kwargs"), arguments])
         try:
             handler = self._handlers.get(
                 (resource.get("uid"), path), lambda: _made(path, spec, resource)
             )
-            _check_files(handler, arguments)
+            for file in _files_of(handler, arguments):
+                self._allowed.check(file)
+                regular_file(file)
             return np.asarray(handler(**arguments))
         except PymoError:
             raise
@@ -170,6 +182,13 @@ class DatumReader:
                 f"the handler of {spec} cannot read {printable(path)}: "
                 f"{type(error).__name__}: {error}"
             ) from error
+
+    def _check_words(self, path: str, words: Any) -> None:
+        """Refuse a path that leads out, and words that could make one of it."""
+        self._allowed.check(path)
+        for word in _words(words):
+            if word.startswith("/") or ".." in word.split("/"):
+                self._allowed.check(Path(path, word))
 
     def close(self) -> None:
         """Close the files that handlers hold."""
@@ -199,12 +218,21 @@ def _check_place(path: str) -> None:
         regular_file(place)
 
 
-def _check_files(handler: Any, arguments: dict[str, Any]) -> None:
-    """What a handler says that it will open must be files."""
+def _words(value: Any) -> Iterator[str]:
+    """Texts in the arguments of a handler, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _words(list(cast(Mapping[Any, Any], value).items()))
+    elif isinstance(value, list | tuple):
+        for item in cast(Sequence[Any], value):
+            yield from _words(item)
+
+
+def _files_of(handler: Any, arguments: dict[str, Any]) -> Sequence[str]:
+    """What a handler says that it will open."""
     listed: Any = getattr(handler, "get_file_list", None)
-    files: Any = listed([arguments]) if callable(listed) else ()
-    for file in files:
-        regular_file(file)
+    return cast(Sequence[str], listed([arguments])) if callable(listed) else ()
 
 
 def _close(handler: Any) -> None:

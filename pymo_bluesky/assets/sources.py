@@ -1,7 +1,7 @@
 """External files: looked into, read and named. The edge of `cutting.ExternalFiles`.
 
-Other than a dataset that somebody sent, what documents name is followed wherever it
-leads: detectors write master files that point to others.
+Within the folders that are allowed, what documents name is followed wherever it leads:
+detectors write master files that point to others.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from typing import Any, Self
 import h5py
 import numpy as np
 
+from ..allowed import ANYWHERE, Allowed
 from ..errors import FormatError, MissingExtraError, NotFoundError, printable
 from .cutting import Cut, Found, Mode
+from .following import check_way
 from .handlers import DatumReader, Recent, regular_file
 from .references import Wanted
 from .resources import Source, numbered, path_of
@@ -52,6 +54,9 @@ class AssetFiles:
         What becomes of external data.
     locate
         Where a file is now, by the path that the documents tell; itself by default.
+    allowed
+        Where files may be that are opened. Anywhere by default: who records documents
+        trusts who emits them. Documents in a dataset may come from anybody.
     """
 
     def __init__(
@@ -59,12 +64,14 @@ class AssetFiles:
         folder: Path,
         mode: Mode = "link",
         locate: Callable[[str], str] = str,
+        allowed: Allowed = ANYWHERE,
     ) -> None:
         self.mode: Mode = mode
         self._folder = folder
         self._locate = locate
+        self._allowed = allowed
         self._open = Recent[h5py.File](_MOST_OPEN, lambda file: file.close())
-        self._datums = DatumReader()
+        self._datums = DatumReader(allowed)
 
     def __enter__(self) -> Self:
         return self
@@ -131,12 +138,13 @@ class AssetFiles:
         return np.asarray(part).reshape(cut.value)
 
     def _array(self, source: Source) -> Any:
-        path = regular_file(self._locate(source.path))
+        path = self._file(self._locate(source.path))
         if source.form == "npy":
-            return _numpy_file(path, mapped=True)
+            return _numpy_file(path)
         if source.form != "hdf5":
             raise NotFoundError(f"{printable(str(path))} is not one array")
         file = self._open.get(path, lambda: _opened(path))
+        check_way(file, source.dataset, self._allowed)
         try:
             found = file[source.dataset]
         except (KeyError, ValueError, OSError, RuntimeError) as error:
@@ -149,9 +157,13 @@ class AssetFiles:
             )
         return found
 
+    def _file(self, path: str | Path) -> Path:
+        self._allowed.check(path)
+        return regular_file(path)
+
     def _one_file(self, source: Source, number: int) -> np.ndarray:
         name = numbered(source.dataset, (), number) or ""
-        path = regular_file(Path(self._locate(source.path), name))
+        path = self._file(Path(self._locate(source.path), name))
         if path.suffix == ".npy":
             return _numpy_file(path)
         if path.suffix in (".tif", ".tiff"):
@@ -162,6 +174,8 @@ class AssetFiles:
 def _read(array: Any, part: Any, source: Source) -> Any:
     try:
         return array[part]
+    except MemoryError as error:
+        raise FormatError(f"{printable(source.path)} fills the memory") from error
     except (OSError, RuntimeError, ValueError) as error:
         raise FormatError(
             f"{printable(source.path)} cannot be read: {error}. It is damaged, or "
@@ -191,9 +205,10 @@ def _opened(path: Path) -> h5py.File:
             ) from first
 
 
-def _numpy_file(path: Path, *, mapped: bool = False) -> np.ndarray:
+def _numpy_file(path: Path) -> np.ndarray:
     try:
-        return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+        # Mapped, a file can give no more than it holds.
+        return np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise FormatError(
             f"{printable(str(path))} is no array of numpy: {error}"
@@ -207,5 +222,7 @@ def _tiff_file(path: Path) -> np.ndarray:
         raise MissingExtraError.of("tifffile", "assets") from error
     try:
         return np.asarray(tifffile.imread(path))
+    except MemoryError as error:
+        raise FormatError(f"{printable(str(path))} fills the memory") from error
     except (OSError, ValueError, tifffile.TiffFileError) as error:
         raise FormatError(f"{printable(str(path))} is no TIFF: {error}") from error

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any
 
-from ..allowed import External
+from ..allowed import Allowed, External
 from ..errors import FormatError, Problem, printable
 from ..layouts.assembling import assemble, xml_bytes
 from ..layouts.pickled import plain_value
@@ -50,10 +50,15 @@ class Dataset:
     """
 
     def __init__(
-        self, path: Path, *, external: External = False, memory: int = MEMORY
+        self,
+        path: Path,
+        *,
+        external: External = False,
+        memory: int = MEMORY,
+        isolated: bool = False,
     ) -> None:
         self.path = path
-        self._source = Source(path, external=external, memory=memory)
+        self._source = Source(path, external=external, memory=memory, isolated=isolated)
         self._held = ExitStack()
         self._watch = Watch()
         self._nodes = MAX_NODES
@@ -214,7 +219,8 @@ class Dataset:
                 origin = self._origin(scan)
                 yield from synthesise(scan.assembled.scan, origin, pages=pages)
             elif fill:
-                yield from replay_filled(node, self.path.parent, pages=pages)
+                folder, allowed = self.path.parent, self._fillable
+                yield from replay_filled(node, folder, allowed, pages=pages)
             else:
                 yield from replay_stored(node, pages=pages)
 
@@ -252,6 +258,11 @@ class Dataset:
             pictures=scan.pictures,
             guessed=tuple(p.message for p in problems if p.kind == "guessed"),
         )
+
+    @property
+    def _fillable(self) -> Allowed:
+        """Where files may be that are filled into events: some must be allowed."""
+        return self._source.rules.allowed or Allowed.around(self.path)
 
     def __repr__(self) -> str:
         return (

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from ..allowed import Allowed
 from ..assets import AssetSurvey, External, Key, Wanted
 from ..assets.cutting import Cut, cut_of
 from ..assets.resources import Source
@@ -94,16 +95,23 @@ class Whereabouts:
 
 def is_there(path: Path) -> bool:
     """Whether there is a file or folder, or files whose names begin so."""
+    name = path.name
     try:
-        if path.exists() or path.suffix:
+        if path.exists() or name in ("", ".."):
             return path.exists()
-        return any(p.name.startswith(path.name) for p in path.parent.iterdir())
+        # Of a name that has its suffix, `a.h5`, `a.h5.bak` is another file.
+        ends = "." if path.suffix else ""
+        names = (p.name for p in path.parent.iterdir())
+        return any(
+            one.startswith(name) and not (ends and one[len(name)] == ends)
+            for one in names
+        )
     except (OSError, ValueError):
         return False
 
 
 def replay_filled(
-    scan: ScanNode, folder: Path, *, pages: bool = False
+    scan: ScanNode, folder: Path, allowed: Allowed, *, pages: bool = False
 ) -> Iterator[tuple[str, Document]]:
     """The documents of a scan, external data filled into its events.
 
@@ -117,6 +125,8 @@ def replay_filled(
         Group of the scan.
     folder
         Of its dataset.
+    allowed
+        Where files may be that are opened.
     pages
         Give event pages in place of single events.
 
@@ -126,7 +136,8 @@ def replay_filled(
         When the document store is damaged.
     """
     notes = Notes.read(scan)
-    with AssetFiles(folder, locate=Whereabouts(notes, folder)) as files:
+    where = Whereabouts(notes, folder)
+    with AssetFiles(folder, locate=where, allowed=allowed) as files:
         filling = _Filling.of(scan, notes, files)
         for name, doc in replay_stored(scan, pages=pages):
             if name == "event":

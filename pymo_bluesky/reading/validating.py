@@ -33,7 +33,7 @@ _CLASSES = ("GROUP", "CARRAY", "EARRAY", "VLARRAY")
 _DAMAGE = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
 
-def validate(path: str | os.PathLike[str]) -> list[Problem]:
+def validate(path: str | os.PathLike[str], *, isolated: bool = False) -> list[Problem]:
     """Everything that is wrong with a dataset.
 
     Looked at are: that every node bears what PyMoDAQ needs to open the file, that axes
@@ -45,6 +45,8 @@ def validate(path: str | os.PathLike[str]) -> list[Problem]:
     ----------
     path
         The dataset.
+    isolated
+        Whether a process of its own reads it; see `open_dataset`.
 
     Returns
     -------
@@ -56,16 +58,16 @@ def validate(path: str | os.PathLike[str]) -> list[Problem]:
     NotFoundError
         When there is no such file.
     """
-    found = _collected(_all(Path(path)), printable(str(path)))
+    found = _collected(_all(Path(path), isolated), printable(str(path)))
     return sorted(dict.fromkeys(found), key=lambda problem: problem.severity != "error")
 
 
-def _all(path: Path) -> Iterator[Problem]:
-    with Source(path).opened() as tree:
+def _all(path: Path, isolated: bool) -> Iterator[Problem]:
+    with Source(path, isolated=isolated).opened() as tree:
         layout = layout_of(tree, path)
         yield from _collected(_classes(tree, layout), "/")
         yield from _collected(_needs(tree, layout), "/")
-        with Dataset(path) as dataset:
+        with Dataset(path, isolated=isolated) as dataset:
             yield from dataset.outer_problems
             for scan in dataset.scans:
                 yield from _collected(_scan(tree, scan), printable(scan.path))
@@ -119,7 +121,7 @@ def _every(node: Node, depth: int, seen: set[int]) -> Iterator[Node]:
 
 def _needs(tree: Tree, layout: Layout) -> Iterator[Problem]:
     """Attributes without which PyMoDAQ's loader fails."""
-    seen = look(layout, tree.root, None, Watch())
+    seen = look(layout, tree.root, None, Watch(left=MAX_NODES))
     for part in seen.walk() if seen else ():
         for name, kind in part.row.needed.items():
             found = _lacking(layout, part, name, kind)

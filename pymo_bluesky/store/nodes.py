@@ -22,7 +22,7 @@ from .reckoning import refusal, rows_at_once, too_costly
 from .rules import Rules
 from .virtual import mapping
 
-__all__ = ["Link", "Listing", "Node"]
+__all__ = ["Attributes", "Link", "Listing", "Node", "damage_told"]
 
 MAX_CHILDREN = 10_000
 """Nodes in one group; PyMoDAQ's numbering ends at 999 scans."""
@@ -113,6 +113,10 @@ class Node:
             When there are more than any PyMoDAQ file has; and for each that is asked
             for, when the attributes of the file take more memory than they may.
         """
+        return Attributes(self, self.attribute_names())
+
+    def attribute_names(self) -> list[str | bytes]:
+        """Names of its attributes; those that are not UTF-8 as bytes."""
         with damage_told(self.path):
             count = h5py.h5a.get_num_attrs(self._object.id)
             if count > MAX_ATTRIBUTES:
@@ -120,7 +124,7 @@ class Node:
                     f"{printable(self.path)} has {count:,} attributes; at most "
                     f"{MAX_ATTRIBUTES:,} were expected"
                 )
-            return _Attributes(self, list(self._object.attrs))
+            return list(self._object.attrs)
 
     def attribute(self, name: str | bytes) -> Any:
         """One attribute as it is stored; None when it is not there or unreadable."""
@@ -211,6 +215,11 @@ class Node:
                 "'assets' brings hdf5plugin)"
             ) from error
 
+    def rows_at_once(self) -> int:
+        """How many values of variable length stay within the memory, however long."""
+        with damage_told(self.path):
+            return rows_at_once(self._object, self.rules)
+
     def texts(self) -> Iterator[bytes]:
         """Rows of variable length (PyTables' VLARRAY of uint8), as bytes.
 
@@ -219,10 +228,8 @@ class Node:
         FormatError
             When they take more memory than they may; empty rows count too.
         """
-        left, rows = self.rules.free, 1
+        left, rows, most = self.rules.free, 1, self.rows_at_once()
         at, size = 0, math.prod(self.shape)
-        with damage_told(self.path):
-            most = rows_at_once(self._object, self.rules)
         while at < size:
             for row in np.atleast_1d(self[at : at + rows]):
                 data = row.tobytes() if isinstance(row, np.ndarray) else bytes(row)
@@ -301,7 +308,7 @@ class Node:
         return "neither a group nor an array"
 
 
-class _Attributes(Mapping[str, Any]):
+class Attributes(Mapping[str, Any]):
     """Attributes of a node; few of them are looked at where there are many nodes."""
 
     def __init__(self, node: Node, names: list[str | bytes]) -> None:
@@ -309,13 +316,16 @@ class _Attributes(Mapping[str, Any]):
         self._names = {_as_text(name): name for name in names}
         self._known: dict[str, Any] = {}
         self._size = 0
+        self._address: int | None = None
 
     def __getitem__(self, name: str) -> Any:
         raw = self._names[name]
         if name not in self._known:
             value = self._node.attribute(raw)
             self._size += len(name) + _size(value)
-            self._node.rules.take(self._node.address, self._size, self._node.path)
+            if self._address is None:
+                self._address = self._node.address
+            self._node.rules.take(self._address, self._size, self._node.path)
             self._known[name] = value
         return self._known[name]
 
@@ -344,17 +354,22 @@ def _attribute(node: Any, name: str | bytes, rules: Rules) -> Any:
     """A value as numpy has it, text as str or bytes; NUL bytes within it are kept."""
     raw = name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")
     handle = h5py.h5a.open(node.id, raw)
-    if handle.get_space().get_simple_extent_type() == h5py.h5s.NULL:
+    extent = handle.get_space().get_simple_extent_type()
+    if extent == h5py.h5s.NULL:
         return ""
     kind = handle.get_type()
+    text = isinstance(kind, h5py.h5t.TypeStringID) and not kind.is_variable_str()
+    if text and extent == h5py.h5s.SCALAR:
+        size = kind.get_size()
+        if size > rules.text:
+            return None
+        # h5py ends such text at its first NUL, which a PNG has in its header.
+        data = np.empty((), np.dtype((np.void, size)))
+        handle.read(data, mtype=kind)
+        return data.tobytes().rstrip(b"\0")
     if handle.get_storage_size() > rules.text:
         return None
     if handle.dtype.hasobject and math.prod(handle.shape) > rows_at_once(node, rules):
         return None  # many texts can share the same bytes of the file
-    text = isinstance(kind, h5py.h5t.TypeStringID) and not kind.is_variable_str()
-    if text and handle.shape == ():
-        # h5py ends such text at its first NUL, which a PNG has in its header.
-        data = np.empty((), np.dtype((np.void, kind.get_size())))
-        handle.read(data, mtype=kind)
-        return data.tobytes().rstrip(b"\0")
-    return node.attrs[name]
+    value = node.attrs[name]
+    return None if _size(value) > rules.text else value

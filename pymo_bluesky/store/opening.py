@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -23,6 +23,9 @@ from ..allowed import Allowed, External
 from ..errors import FormatError, NotFoundError, printable
 from .nodes import Node, damage_told
 from .rules import MEMORY, Rules
+
+if TYPE_CHECKING:
+    from .remote import Session
 
 __all__ = ["LazyArray", "LazyNode", "Source", "Tree", "open_tree"]
 
@@ -38,11 +41,20 @@ class Tree:
         self._file = file
         self._rules = rules or Rules()
 
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
     @property
     def root(self) -> Node:
         """Its root."""
         with damage_told("/"):
             return Node(self._file["/"], "/", self._rules)
+
+    @property
+    def name(self) -> str:
+        """Of the file."""
+        return str(self._file.filename)
 
     def node(self, path: str) -> Node:
         """A node by its path.
@@ -56,7 +68,7 @@ class Tree:
             return self.root
         found = self.root.get(path)
         if found is None:
-            raise NotFoundError(f"{self._file.filename}: there is no {printable(path)}")
+            raise NotFoundError(f"{self.name}: there is no {printable(path)}")
         return found
 
 
@@ -74,18 +86,23 @@ class Source:
         Other files that the values of arrays may lie in: True for any, or folders.
     memory
         Bytes that what describes the data may take; see `Rules`.
+    isolated
+        Whether another process reads the file, which may die of it.
     """
 
     def __init__(
         self,
         path: str | os.PathLike[str],
         *,
-        external: External = False,
+        external: External | Allowed = False,
         memory: int = MEMORY,
+        isolated: bool = False,
     ) -> None:
         self.path = Path(path)
-        self.rules = Rules(Allowed.of(external), memory)
-        self._file: h5py.File | None = None
+        allowed = external if isinstance(external, Allowed) else Allowed.of(external)
+        self.rules = Rules(allowed, memory)
+        self._session = _session(self.path, self.rules) if isolated else None
+        self._tree: Tree | None = None
         self._users = 0
         self._lock = threading.Lock()
 
@@ -101,18 +118,29 @@ class Source:
             When it is not HDF5, damaged, or held by another program.
         """
         with self._lock:
-            if self._file is None:
-                self._file = _open(self.path)
-            file = self._file
+            if self._tree is None:
+                self._tree = self._opened()
+            tree = self._tree
             self._users += 1
         try:
-            yield Tree(file, self.rules)
+            yield tree
         finally:
             with self._lock:
                 self._users -= 1
                 if not self._users:
-                    file.close()
-                    self._file = None
+                    tree.close()
+                    self._tree = None
+
+    def _opened(self) -> Tree:
+        if self._session is not None:
+            return self._session.opened()
+        return Tree(_open(self.path), self.rules)
+
+
+def _session(path: Path, rules: Rules) -> Session:
+    from .remote import Session  # which knows this module: its worker opens files
+
+    return Session(path, rules)
 
 
 def open_tree(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
+from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
 
-from .following import stray
+from ..assets.following import stray
 from .rules import Rules
 
 __all__ = ["refusal", "rows_at_once", "too_costly"]
@@ -74,8 +76,8 @@ def too_costly(array: h5py.Dataset, key: Any, rules: Rules) -> str:
     if chunks and array.id.get_create_plist().get_nfilters():
         wanted = max(wanted, math.prod(chunks) * item)
     stored = int(array.id.get_storage_size())
-    if array.is_virtual:  # asked for, and what lies where is not known
-        return ""
+    if array.is_virtual and wanted > rules.free:
+        stored = _stored_elsewhere(array)
     if wanted <= max(rules.free, MAX_RATIO * stored):
         return ""
     return (
@@ -83,6 +85,15 @@ def too_costly(array: h5py.Dataset, key: Any, rules: Rules) -> str:
         f"{MAX_RATIO} for one; read it in smaller parts. No PyMoDAQ writes such "
         "chunks: the file may be made to fill memory"
     )
+
+
+def _stored_elsewhere(array: h5py.Dataset) -> int:
+    """Bytes of the files that a virtual array shows."""
+    folder = Path(os.fsdecode(array.file.filename)).parent
+    names = {str(source.file_name) for source in array.virtual_sources()}
+    places = [folder / name for name in names if name != "."]
+    found = sum(place.stat().st_size for place in places if place.is_file())
+    return found + int(array.file.id.get_filesize())
 
 
 def _long_rows(array: h5py.Dataset, key: Any, rules: Rules) -> str:
