@@ -104,7 +104,7 @@ class _Writer:
         match operation:
             case MakeGroup(path, attributes):
                 group = self._file if path == "/" else self._group(path)
-                _set_attributes(group, attributes)
+                _set_attributes(group, attributes, new=path != "/")
             case MakeArray():
                 self._make(operation)
             case MakeVirtual():
@@ -154,7 +154,7 @@ class _Writer:
             dcpl=_compact(h5py.h5p.create(h5py.h5p.DATASET_CREATE)),
             **options,
         )
-        _set_attributes(array, operation.attributes)
+        _set_attributes(array, operation.attributes, new=True)
         self._arrays[operation.path] = array
 
     def _make_virtual(self, operation: MakeVirtual) -> None:
@@ -171,7 +171,7 @@ class _Writer:
             properties.set_fill_value(np.array(operation.fill, operation.dtype))
         kind = h5py.h5t.py_create(operation.dtype, logical=True)
         array = self._virtual(operation.path, kind, operation.shape, properties)
-        _set_attributes(array, operation.attributes)
+        _set_attributes(array, operation.attributes, new=True)
 
     def _virtual(
         self, path: str, kind: Any, shape: tuple[int, ...], properties: Any
@@ -271,7 +271,10 @@ def _chunks(operation: MakeArray) -> tuple[int, ...]:
     return (rows, *inner)
 
 
-def _set_attributes(node: Any, attributes: Mapping[str, Any]) -> None:
+def _set_attributes(
+    node: Any, attributes: Mapping[str, Any], *, new: bool = False
+) -> None:
+    """Set attributes; a `new` node has none that would have to go first."""
     for name, value in attributes.items():
         if not isinstance(value, str):
             node.attrs[name] = value
@@ -281,21 +284,25 @@ def _set_attributes(node: Any, attributes: Mapping[str, Any]) -> None:
             # PyTables reads it too, and no length is lost (PyMoDAQ/PyMoDAQ#654).
             node.attrs.create(name, value, dtype=h5py.string_dtype())
         else:
-            _set_text(node, name, data)
+            _set_text(node, name, data, new=new)
 
 
-def _set_text(node: Any, name: str, data: bytes) -> None:
+def _set_text(node: Any, name: str, data: bytes, *, new: bool) -> None:
     """Text of fixed length, as PyTables writes it.
 
     By the low-level calls: attributes are most of what a short scan costs.
     """
     key = name.encode()
-    if h5py.h5a.exists(node.id, key):
+    if not new and h5py.h5a.exists(node.id, key):
         h5py.h5a.delete(node.id, key)
     kind = _text_type(max(1, len(data)))
-    space = h5py.h5s.create(h5py.h5s.SCALAR)
-    attribute = h5py.h5a.create(node.id, key, kind, space)
+    attribute = h5py.h5a.create(node.id, key, kind, _scalar())
     attribute.write(np.array(data, f"S{max(1, len(data))}"), mtype=kind)
+
+
+@functools.cache
+def _scalar() -> Any:
+    return h5py.h5s.create(h5py.h5s.SCALAR)
 
 
 @functools.lru_cache(maxsize=512)
