@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, ClassVar
 
@@ -109,6 +111,7 @@ class PluginActuator(Device, PositionerBase):  # pyright: ignore[reportIncompati
         **device: Any,
     ) -> None:
         self._motion: Motion | None = None
+        self._telling = threading.local()
         self.driver = ActuatorDriver(
             find_plugin(plugin, "actuator"),
             title=name,
@@ -152,7 +155,22 @@ class PluginActuator(Device, PositionerBase):  # pyright: ignore[reportIncompati
     @property
     def position(self) -> float:
         """Where the hardware is, in `egu`."""
+        if getattr(self._telling, "a_status", False):
+            return self._position
         return self.refresh()
+
+    @contextlib.contextmanager
+    def _tell_a_status(self) -> Iterator[None]:
+        """Let ophyd's MoveStatus have the last position, not ask the hardware.
+
+        It asks when it is made and when it is done; a stop would have to wait for the
+        answer of a plugin that is stuck.
+        """
+        self._telling.a_status = True
+        try:
+            yield
+        finally:
+            self._telling.a_status = False
 
     def refresh(self) -> float:
         """Ask the hardware for its position, and tell all who watch it."""
@@ -199,7 +217,9 @@ class PluginActuator(Device, PositionerBase):  # pyright: ignore[reportIncompati
         position = float(position)
         self.check_value(position)
         self._end_motion(PluginError(f"{self.name} was sent on to {position}"))
-        status = MoveStatus(self, position, settle_time=self.settle_time)
+        self.refresh()
+        with self._tell_a_status():
+            status = MoveStatus(self, position, settle_time=self.settle_time)
         if moved_cb is not None:
             status.add_callback(lambda _: moved_cb(obj=self))
         motion = Motion(position, self._take, lambda error: self._ended(status, error))
@@ -213,11 +233,13 @@ class PluginActuator(Device, PositionerBase):  # pyright: ignore[reportIncompati
 
     def _ended(self, status: MoveStatus, error: Exception | None) -> None:
         self._moving = False
+        with self._tell_a_status():
+            if error is None:
+                status.set_finished()
+            else:
+                status.set_exception(error)
         if error is None:
-            status.set_finished()
             self._run_subs(sub_type=self.SUB_DONE, timestamp=time.time())
-        else:
-            status.set_exception(error)
 
     def _end_motion(self, error: Exception | None) -> bool:
         """End the move under way; False when there is none."""

@@ -233,8 +233,11 @@ class ActuatorDriver(PluginDriver):
             self.plugin.poll_timer.stop()
             self._end(self.failure("looking whether the target is reached", error))
 
-    def _arrived(self, _: Any) -> None:
-        self._end(None)
+    def _arrived(self, position: Any) -> None:
+        motion = self._motion
+        if motion is not None and not motion.over:
+            motion.progress(self._number(position))
+            motion.end(None)
 
     def _end(self, error: Exception | None) -> None:
         if self._motion is not None:

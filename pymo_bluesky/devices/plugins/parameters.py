@@ -97,7 +97,7 @@ def leaf_at(tree: Any, path: Path, where: str) -> Any:
         names = [str(child.name()) for child in here.children()]
         if name not in names:
             group = "/".join(path[:depth])
-            close = difflib.get_close_matches(name, names, n=1)
+            close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
             raise PluginError(
                 f"{where} has no setting {'/'.join(path)!r}; "
                 + (f"did you mean {close[0]!r}? " if close else "")
