@@ -75,8 +75,9 @@ def gather_modules(
     Parameters
     ----------
     start
-        Start document of the run. What it lists as ``pymodaq["actuators"]`` are
-        actuators though they were not moved.
+        Start document of the run. Of what it declares as ``pymodaq``, `actuators` are
+        such though they were not moved, and `titles` are those of modules whose names
+        documents do not allow.
     stream, number
         The stream, and its number in the run.
     plans
@@ -88,7 +89,9 @@ def gather_modules(
     """
     objects = _objects(stream, plans)
     moved = _moved(start, objects)
-    still = as_list(as_mapping(start.get("pymodaq")).get("actuators"))
+    declared = as_mapping(start.get("pymodaq"))
+    still = as_list(declared.get("actuators"))
+    titles = as_mapping(declared.get("titles"))
     modules: list[Module] = []
     for item in sorted(objects, key=lambda o: moved.get(o.name, len(moved))):
         moves = item.name in moved or item.name in still
@@ -100,7 +103,7 @@ def gather_modules(
         modules.append(
             Module(
                 kind=kind,
-                title=item.name,
+                title=str(titles.get(item.name) or item.name),
                 settings=history[-1][1]
                 if history
                 else settings_of(kind, item.name, {}, dialect),

@@ -16,7 +16,7 @@ import numpy as np
 from ..model import Array, Axis, Branch, Channel, Module
 from .configuration import Plain, configured, typed
 
-__all__ = ["SECONDS", "Column", "Described", "describe"]
+__all__ = ["SECONDS", "Column", "Described", "allowed", "describe"]
 
 SECONDS = ("s", "second", "seconds")
 """Units of the time axes of continuous saves and data loggers."""
@@ -108,7 +108,7 @@ class Described:
                 if column.array is not None and column.owner == module.title
             }
             for key, value, about in configured(module, own):
-                name = _unused(key, home["data"])
+                name = _unused(allowed(key), home["data"])
                 home["data"][name] = value
                 home["timestamps"][name] = time
                 home["data_keys"][name] = about
@@ -129,7 +129,7 @@ def describe(branch: Branch) -> Described:
     for number, axis in enumerate(branch.axes):
         if axis is clock:
             continue
-        key = _unused(axis.label or f"axis_{number}", used)
+        key = _unused(allowed(axis.label or f"axis_{number}"), used)
         used[key] = None
         owner = _owner(branch, axis) or key
         role = {"role": "setpoint"}
@@ -141,7 +141,8 @@ def describe(branch: Branch) -> Described:
         if array.data.shape[: len(branch.shape)] != branch.shape:
             left_out.append(f"{module.title}/{channel.title}/{array.label}")
             continue
-        key = _unused(names[module.title, channel.title, array.label], used)
+        name = names[module.title, channel.title, array.label]
+        key = _unused(allowed(name or "data"), used)
         used[key] = named[id(array)] = key
         found = {**role, "channel": channel.title, "label": array.label}
         if "of" in found:
@@ -191,7 +192,8 @@ def _clock(branch: Branch) -> Axis | None:
 
 def _owner(branch: Branch, axis: Axis) -> str:
     titles = [m.title for m in branch.modules if m.kind == "actuator"]
-    return next((title for title in titles if title == axis.label), "")
+    wanted = allowed(axis.label)
+    return next((title for title in titles if title == wanted), "")
 
 
 def _arrays(branch: Branch) -> Iterator[tuple[Module, Channel, Array, Plain]]:
@@ -209,6 +211,17 @@ def _arrays(branch: Branch) -> Iterator[tuple[Module, Channel, Array, Plain]]:
                     label = f"{of.label}_{kind}"
                     named = Array(label=label, data=array.data, units=array.units)
                     yield module, channel, named, {"role": kind, "of": of}
+
+
+def allowed(name: str) -> str:
+    """A name as documents allow it for a key: without dots and slashes.
+
+    Examples
+    --------
+    >>> allowed("I/I0 v1.2")
+    'I_I0 v1_2'
+    """
+    return name.replace(".", "_").replace("/", "_")
 
 
 def _unused(name: str, used: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ import numpy as np
 from ..errors import FormatError
 from ..layouts.dates import read_date
 from ..model import Array, Branch, Scan
+from .describing import allowed
 from .stream import Document, Stream
 
 __all__ = ["Carried", "Origin", "carried", "streams_of", "synthesise"]
@@ -185,6 +186,7 @@ def _start(
     for stream in streams:
         guessed += stream.guessed
     left_out = [label for stream in streams for label in stream.described.left_out]
+    titles = _titles(scan)
     start["pymodaq"] = {
         "version": origin.version,
         "layout": origin.layout,
@@ -192,6 +194,7 @@ def _start(
         "scan_type": str(about.get("scan_type") or ""),
         "scan_sub_type": str(about.get("scan_sub_type") or ""),
         "actuators": _actuators(streams),
+        **({"titles": titles} if titles else {}),
         "attributes": _plain(_own(scan)),
         "settings": scan.settings.decode("utf-8", "replace"),
         "guessed": [*origin.guessed, *guessed],
@@ -210,6 +213,13 @@ def _actuators(streams: Sequence[Stream]) -> list[str]:
     modules = (module for stream in streams for module in stream.branch.modules)
     titles = [module.title for module in modules if module.kind == "actuator"]
     return list(dict.fromkeys(titles))
+
+
+def _titles(scan: Scan) -> dict[str, str]:
+    """Titles of modules that cannot be names in documents, by what they are there."""
+    modules = (module for b in (scan.trunk, *scan.branches) for module in b.modules)
+    titles = {allowed(module.title): module.title for module in modules}
+    return {name: title for name, title in titles.items() if name != title}
 
 
 def _plan(scan: Scan, stream: Stream) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 
 from ..model import Array, Branch
-from .describing import SECONDS, Column, Described, describe
+from .describing import SECONDS, Column, Described, allowed, describe
 from .visiting import snake, visited
 
 __all__ = ["Document", "Stream"]
@@ -37,6 +37,7 @@ class Stream:
     @classmethod
     def of(cls, branch: Branch, sub_type: str) -> Stream:
         """A stream of a scan of some subtype."""
+        branch, short = _padded(_named(branch))
         described = describe(branch)
         arrays = [c.array for c in described.columns if c.array is not None]
         order, guessed = visited(branch, arrays, sub_type)
@@ -47,7 +48,7 @@ class Stream:
             branch=branch,
             described=described,
             order=order,
-            guessed=[f"{branch.title}: {guess}" for guess in guessed],
+            guessed=[f"{branch.title}: {guess}" for guess in [*short, *guessed]],
         )
 
     # ---------------------------------------------------------- in the start document
@@ -69,7 +70,7 @@ class Stream:
         if len(self.branch.shape) > 1:
             found["hints"]["gridding"] = "rectilinear"
             found["snaking"] = self._snaking()
-        if sum(map(len, values)) <= _PLANNED:
+        if sum(map(len, values)) <= _PLANNED and all(map(_is_known, values)):
             kind = "outer" if len(self.branch.shape) > 1 else "inner"
             pairs = zip(axes, values, strict=True)
             args = [part for c, v in pairs for part in (c.key, v.tolist())]
@@ -180,10 +181,37 @@ class Stream:
         return found.tolist() if found.ndim == 1 else list(found)
 
 
+def _named(branch: Branch) -> Branch:
+    """A branch whose names can be keys of documents."""
+    modules = [replace(m, title=allowed(m.title)) for m in branch.modules]
+    return replace(branch, title=allowed(branch.title), modules=tuple(modules))
+
+
+def _padded(branch: Branch) -> tuple[Branch, list[str]]:
+    """A branch whose axes have a position for each point, NaN where it is not known."""
+    axes, short = list(branch.axes), list[str]()
+    for n, axis in enumerate(axes):
+        values = np.asarray(axis.values)
+        size = branch.shape[axis.index] if axis.index < len(branch.shape) else 0
+        if len(values) < size:
+            rest = np.full(size - len(values), np.nan)
+            axes[n] = replace(axis, values=np.concatenate([values, rest]))
+            short.append(
+                f"positions: the axis {axis.label!r} has {len(values)} of {size}; the "
+                "others are NaN"
+            )
+    return (replace(branch, axes=tuple(axes)) if short else branch), short
+
+
 def _extent(values: np.ndarray) -> list[float]:
-    if not values.size:
+    known = values[values == values]
+    if not known.size:
         return [0.0, 0.0]
-    return [float(values.min()), float(values.max())]
+    return [float(known.min()), float(known.max())]
+
+
+def _is_known(values: np.ndarray) -> bool:
+    return bool(np.all(values == values))
 
 
 def _unpacked(page: Mapping[str, Any], descriptor: str) -> Iterator[Document]:
