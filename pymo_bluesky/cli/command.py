@@ -17,10 +17,14 @@ from .looking import LS, SHOW, VALIDATE
 from .running import DEMO, RECOVER
 from .serving import SERVE
 from .verifying import VERIFY
+from .writing import WRITE
 
 __all__ = ["main"]
 
-_COMMANDS = (DEMO, LS, SHOW, REPLAY, CONVERT, VALIDATE, VERIFY, RECOVER, SERVE)
+_COMMANDS = (
+    *(DEMO, LS, SHOW, REPLAY, CONVERT),
+    *(VALIDATE, VERIFY, RECOVER, SERVE, WRITE),
+)
 
 _EXIT_CODES = """\
 exit codes:
