@@ -189,6 +189,7 @@ class DatumReader:
         for word in _words(words):
             if word.startswith("/") or ".." in word.split("/"):
                 self._allowed.check(Path(path, word))
+                self._allowed.check(Path(path).parent / word)
 
     def close(self) -> None:
         """Close the files that handlers hold."""
