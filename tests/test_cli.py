@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from corpus import load, stream
+from corpus import ASSETS, load, stream
+from specimens import SPECIMENS, unpacked
 
-from pymo_bluesky import __version__, export, replay
+from pymo_bluesky import __version__, export, open_dataset, replay
 from pymo_bluesky.cli import main
 from pymo_bluesky.cli.command import _parser
 from pymo_bluesky.errors import MissingExtraError
@@ -21,7 +22,10 @@ from pymo_bluesky.replaying.comparing import differences
 from pymo_bluesky.replaying.jsonl import to_line
 from pymo_bluesky.values import from_json
 
-COMMANDS = ("demo", "ls", "show", "replay", "validate", "recover")
+COMMANDS = (
+    *("demo", "ls", "show", "replay", "convert", "validate", "verify", "recover"),
+    *("serve", "completion"),
+)
 HEAVY = {"bluesky", "ophyd", "event_model", "databroker", "matplotlib", "xarray"}
 
 
@@ -57,8 +61,8 @@ class TestUsage:
             main(["--help"])
         assert end.value.code == 0
         out = capsys.readouterr().out
-        assert all(f"\n    {command} " in out for command in COMMANDS)
-        assert "exit codes:" in out
+        assert all(re.search(rf"^    {name}\s", out, re.M) for name in COMMANDS)
+        assert "exit codes of all commands:" in out
 
     @pytest.mark.parametrize("command", COMMANDS)
     def test_each_command_has_help(self, command, capsys):
@@ -100,6 +104,16 @@ class TestRefusals:
         line = refused(command, dataset, "--scan", "Scan007", capsys=capsys)
         assert "Scan000, Scan001" in line
 
+    @pytest.mark.parametrize("command", ["show", "replay"])
+    def test_a_folder_where_one_dataset_is_expected(self, command, dataset, capsys):
+        line = refused(command, dataset.parent, capsys=capsys)
+        assert f"{dataset.parent} is a folder" in line
+        assert f"for example {dataset}" in line
+        assert "pymo-bluesky ls" in line
+
+    def test_a_folder_without_datasets(self, tmp_path, capsys):
+        assert "it holds none" in refused("show", tmp_path, capsys=capsys)
+
     def test_an_unknown_layout(self, tmp_path, capsys):
         words = ("demo", "--out", tmp_path / "new", "--layout", "pymodaq4")
         assert "'pymodaq5'" in refused(*words, capsys=capsys)
@@ -111,35 +125,6 @@ class TestRefusals:
 
         monkeypatch.setattr("pymo_bluesky.demo.load_devices", without_guarneri)
         assert "pymo-bluesky[devices]" in refused("demo", capsys=capsys)
-
-
-class TestLs:
-    def test_a_dataset_with_its_scans(self, dataset, capsys):
-        assert main(["ls", str(dataset)]) == 0
-        head, *scans = capsys.readouterr().out.splitlines()
-        assert head == f"{dataset}  pymodaq5"
-        uids = [doc["uid"] for name, doc in replay(dataset) if name == "start"]
-        shown = [line.split() for line in scans]
-        assert [(words[0], words[-1]) for words in shown] == [
-            ("Scan000", uids[0][:8]),
-            ("Scan001", uids[1][:8]),
-        ]
-        assert "grid_scan" in scans[1]
-        assert "4 x 5 points" in scans[1]
-
-    def test_a_folder_with_a_file_that_is_none(self, dataset, capsys):
-        other = dataset.with_name("a.h5")
-        other.write_text("no HDF5")
-        assert main(["ls", str(dataset.parent)]) == 1
-        out, err = capsys.readouterr()
-        assert out.count("Scan00") == 2
-        assert err.count("\n") == 1
-        assert str(other) in err
-
-    def test_here_by_default(self, dataset, monkeypatch, capsys):
-        monkeypatch.chdir(dataset.parent)
-        assert main(["ls"]) == 0
-        assert capsys.readouterr().out.startswith("both.h5  pymodaq5\n")
 
 
 class TestShow:
@@ -160,6 +145,41 @@ class TestShow:
         main(["show", str(dataset), "--settings"])
         assert len(capsys.readouterr().out) > len(brief)
         assert "settings" not in brief
+
+    def test_the_log_is_in_the_tree(self, tmp_path, capsys):
+        path = unpacked("4.4.11/logger", tmp_path)
+        assert main(["show", str(path)]) == 0
+        tree, _, log = capsys.readouterr().out.partition("\n└── log\n")
+        assert "Scan000" in tree
+        assert "Acquisition has started" in log
+
+    def test_json_tells_all_but_the_values(self, tmp_path, capsys):
+        path = unpacked("5.3.8/h5py_swmr/scan1d", tmp_path)
+        assert main(["show", str(path), "--json"]) == 0
+        about = json.loads(capsys.readouterr().out)
+        with open_dataset(path) as opened:
+            scan = opened.scans[0]
+            assert about["log"] == opened.log
+            shown = about["scans"][0]
+            assert shown["primary"]["shape"] == list(scan.shape)
+            modules = shown["primary"]["modules"]
+            assert [m["title"] for m in modules] == [m.title for m in scan.modules]
+            for told, module in zip(modules, scan.modules, strict=True):
+                labels = [a["label"] for c in told["channels"] for a in c["arrays"]]
+                assert labels == [a.label for c in module.channels for a in c.arrays]
+                assert len(told["rois"]) == len(module.rois)
+                assert bool(told["settings"]) == bool(module.settings)
+
+    def test_json_of_one_scan(self, dataset, capsys):
+        assert main(["show", str(dataset), "--scan", "-1", "--json"]) == 0
+        about = json.loads(capsys.readouterr().out)
+        assert [scan["name"] for scan in about["scans"]] == ["Scan001"]
+
+    @pytest.mark.parametrize("specimen", SPECIMENS)
+    def test_json_of_every_file_there_is(self, specimen, tmp_path, capsys):
+        path = unpacked(specimen, tmp_path)
+        assert main(["show", str(path), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["scans"]
 
 
 class TestReplay:
@@ -198,7 +218,7 @@ class TestReplay:
     def test_external_data_on_demand(self, tmp_path, capsys):
         (path,) = export(load(stream("p25")), tmp_path)["pymodaq"]
         shown = []
-        for options in ([], ["--fill"]):
+        for options in ([], ["--fill", "--external", str(ASSETS)]):
             assert main(["replay", path, "--jsonl", "-", *options]) == 0
             lines = map(json.loads, capsys.readouterr().out.splitlines())
             events = [line["doc"] for line in lines if line["name"] == "event"]
@@ -211,6 +231,24 @@ class TestReplay:
         assert main(["replay", str(dataset), "--scan", "-1", "--jsonl", "-"]) == 0
         start = json.loads(capsys.readouterr().out.splitlines()[0])["doc"]
         assert start["plan_name"] == "grid_scan"
+
+    def test_a_file_that_appears_meanwhile_is_not_replaced(
+        self, dataset, tmp_path, monkeypatch, capsys
+    ):
+        target = tmp_path / "documents.jsonl"
+
+        def slowly(*_, **__):
+            yield from replay(dataset)
+            target.write_text("of somebody else")
+
+        monkeypatch.setattr("pymo_bluesky.reader.replay", slowly)
+        line = refused("replay", dataset, "--jsonl", target, capsys=capsys)
+        assert "not replaced" in line
+        assert target.read_text() == "of somebody else"
+        assert sorted(path.name for path in tmp_path.iterdir()) == [
+            "both.h5",
+            "documents.jsonl",
+        ]
 
     def test_a_file_that_is_there_is_not_replaced(self, dataset, tmp_path, capsys):
         target = tmp_path / "documents.jsonl"

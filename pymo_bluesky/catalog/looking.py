@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FormatError, Problem, PymoError, printable
-from ..reader import Dataset, Scan, open_dataset
+from ..reader import Dataset, Scan
 from .entries import RETRY_SECONDS, Entry, File, Stamp
 
 __all__ = ["look_into", "start_of"]
@@ -43,7 +43,7 @@ def look_into(path: Path, stamp: Stamp, before: File | None) -> tuple[File, Star
     starts: Starts = {}
     problems: list[Problem] = []
     try:
-        with open_dataset(path) as dataset:
+        with Dataset(path) as dataset:
             for scan in dataset.scans:
                 try:
                     start, status = _about(scan)
@@ -69,7 +69,7 @@ def start_of(entry: Entry) -> Mapping[str, Any]:
     NotFoundError, FormatError
         When the file is gone or damaged, or holds another run in that place.
     """
-    with open_dataset(entry.path) as dataset:
+    with Dataset(entry.path) as dataset:
         for scan in dataset.scans:
             if scan.path == entry.node:
                 start = _start(scan.outline())

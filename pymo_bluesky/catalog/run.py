@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..errors import NotFoundError
-from ..reader import Scan, open_dataset, replay
+from ..reader import Dataset, Scan
 from .entries import Entry, date_of
 from .index import Index
 from .stream import Stream
@@ -77,7 +77,8 @@ class Run:
         self, *, pages: bool = False, fill: bool = False
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Its documents, as `replay` gives them with these options."""
-        return replay(self.path, scan=self.scan, pages=pages, fill=fill)
+        with self.opened() as scan:
+            yield from scan.documents(pages=pages, fill=fill)
 
     def __getitem__(self, name: str) -> Stream:
         names = self.streams
@@ -122,7 +123,7 @@ class Run:
         NotFoundError
             When the file holds this run no more.
         """
-        with open_dataset(self.path, external=external) as dataset:
+        with Dataset(self.path, external=external) as dataset:
             for scan in dataset.scans:
                 if scan.path == self.about.node and self._is_in(scan):
                     yield scan

@@ -11,11 +11,14 @@ from typing import NoReturn
 from .._version import VERSION
 from ..errors import PymoError
 from .common import CUT_OFF, INTERRUPTED, REFUSED, tell_error
+from .completing import completion
 from .converting import CONVERT
 from .documents import REPLAY
-from .looking import LS, SHOW, VALIDATE
+from .listing import LS
+from .looking import SHOW, VALIDATE
 from .running import DEMO, RECOVER
 from .serving import SERVE
+from .terminal import prepare_output
 from .verifying import VERIFY
 from .writing import WRITE
 
@@ -27,7 +30,7 @@ _COMMANDS = (
 )
 
 _EXIT_CODES = """\
-exit codes:
+exit codes of all commands:
   0  done, and nothing is wrong
   1  done, and problems were found
   2  could not be done: wrong usage, no such file, no PyMoDAQ dataset, ...
@@ -58,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     2
     """
     try:
+        prepare_output()
         options = _parser().parse_args(arguments)
         status = options.run(options)
         sys.stdout.flush()
@@ -91,10 +95,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in _COMMANDS:
+    for command in (*_COMMANDS, completion(_parser)):
         about = f"{command.about}; {command.more}" if command.more else command.about
         made = commands.add_parser(
-            command.name, help=command.about, description=f"{about}."
+            command.name,
+            help=command.about,
+            description=f"{about}.",
+            epilog="exit codes: 0 done, 1 problems were found, 2 could not be done",
         )
         command.add_arguments(made)
         made.set_defaults(run=command.run)

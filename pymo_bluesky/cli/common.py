@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import NotFoundError
 from ..folders import datasets_below
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "add_paths",
     "add_scan",
     "named_datasets",
+    "one_dataset",
     "tell_error",
 ]
 
@@ -74,6 +76,24 @@ def named_datasets(paths: Sequence[Path]) -> Iterator[Path]:
             yield from (found for found, _ in datasets_below(path))
         else:
             yield path
+
+
+def one_dataset(path: Path) -> Path:
+    """The path of one dataset.
+
+    Raises
+    ------
+    NotFoundError
+        When it is that of a folder.
+    """
+    if not path.is_dir():
+        return path
+    first = next((found for found, _ in datasets_below(path)), None)
+    example = f", for example {first}" if first else "; it holds none"
+    raise NotFoundError(
+        f"{path} is a folder, and this command takes one dataset of it{example}. "
+        f"`pymo-bluesky ls {path}` lists what it holds"
+    )
 
 
 def add_scan(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import JournalError, WriteError, printable
-from .common import FINE, PROBLEMS, Command, add_scan, tell_error
+from ..publishing import publish
+from .common import FINE, PROBLEMS, Command, add_scan, one_dataset, tell_error
 from .serving import add_to_tiled, replay_to_tiled
 
 __all__ = ["REPLAY"]
@@ -38,6 +39,14 @@ def _add_replay(parser: argparse.ArgumentParser) -> None:
         "--fill",
         action="store_true",
         help="fill in what detectors wrote into other files; opens those files",
+    )
+    parser.add_argument(
+        "--external",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        help="with --fill: a folder where those files may be (default: near the "
+        "dataset); can be given again",
     )
     parser.add_argument(
         "--follow",
@@ -72,10 +81,11 @@ def _replay(options: argparse.Namespace) -> int:
     from ..reader import replay
 
     documents = replay(
-        options.file,
+        one_dataset(options.file),
         scan=options.scan,
         pages=options.pages,
         fill=options.fill,
+        external=options.external or False,
         follow=options.follow,
         poll=options.poll,
         timeout=options.timeout,
@@ -118,12 +128,14 @@ def _output(target: str, *, live: bool = False) -> Iterator[IO[str]]:
     final = Path(target)
     draft = final.with_name(f".{final.name}.{os.getpid()}")
     if os.path.lexists(final):
-        raise WriteError(f"{final} exists already and is not replaced")
+        raise WriteError(f"{final} exists already and is not replaced; give a new name")
     try:
         with (final if live else draft).open("x", encoding="ascii") as file:
             yield file
         if not live:
-            draft.rename(final)
+            publish(draft, final)
+    except WriteError:
+        raise
     except OSError as error:
         raise WriteError(f"{final} cannot be written: {error.strerror}") from error
     finally:
