@@ -11,6 +11,7 @@ import pytest
 
 from pymo_bluesky.errors import WriteError
 from pymo_bluesky.instrument import data_folder
+from pymo_bluesky.journal import JournalWriter
 from pymo_bluesky.session import data_directory, start_session
 
 ROOT = Path(__file__).parents[1]
@@ -48,6 +49,21 @@ def test_a_run_is_in_the_dataset_when_the_prompt_is_back(session, home):
     names = [name for name, _ in session["replay"](writer.path)]
     assert names.count("event") == 3
     assert len(session["catalog"]) == 1
+
+
+def test_runs_that_a_crash_cut_off_are_offered_for_recovery(home, capsys):
+    folder = home / "data" / "2026" / "20260314"
+    folder.mkdir(parents=True)
+    about = {"run": "4b1d", "dataset": "Dataset_000.h5", "layout": "pymodaq5"}
+    with JournalWriter(folder / "Dataset_000.journal", about) as journal:
+        journal.append("start", {"uid": "4b1d", "time": 0.0})
+    names = {}
+    assert start_session(names, directory=home / "data") == []
+    names["writer"].close()
+    told = f"! 1 run was cut off: recover({str(home / 'data')!r}) makes scans of that"
+    assert told in capsys.readouterr().out.splitlines()
+    (found,) = names["recover"](home / "data")
+    assert "run 4b1d, 0 events, is now in Dataset_000.h5" in str(found)
 
 
 def test_the_writer_hears_first(session, home, monkeypatch):
