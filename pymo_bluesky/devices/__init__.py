@@ -10,6 +10,7 @@ from pymo_bluesky.devices.dimensions import (
     DetectorND,
 )
 from pymo_bluesky.devices.errors import DeviceError
+from pymo_bluesky.devices.plugins import PluginActuator, PluginDetector
 from pymo_bluesky.devices.regions import CircularROI, EllipseROI, LinearROI, RectROI
 from pymo_bluesky.devices.roi import Roi
 from pymo_bluesky.devices.setting import Setting
@@ -29,6 +30,8 @@ __all__ = [
     "ErrorBars",
     "Frames",
     "LinearROI",
+    "PluginActuator",
+    "PluginDetector",
     "RectROI",
     "Roi",
     "Setting",

@@ -20,10 +20,29 @@ from pymo_bluesky.devices.parameters import (
     type_of,
 )
 
-__all__ = ["RunSetting", "Setting"]
+__all__ = ["RunSetting", "Setting", "settings_path"]
 
 
 _CHOICES = ("list", "itemselect")
+
+
+def settings_path(signal: Any) -> str:
+    """Return the place of a signal in the settings tree of its device.
+
+    Parameters
+    ----------
+    signal
+        A component of a device, or of devices in it, which are groups then.
+    """
+    parts = [signal.attr_name or signal.name]
+    owner = signal.parent
+    root = getattr(owner, "settings_root", None)
+    while owner is not None and root is None:
+        if owner.attr_name and owner.attr_name != "settings":
+            parts.append(owner.attr_name)
+        owner = owner.parent
+        root = getattr(owner, "settings_root", None)
+    return "/".join([root or "settings", *reversed(parts)])
 
 
 class Setting(Signal):
@@ -116,17 +135,7 @@ class Setting(Signal):
     @property
     def path(self) -> str:
         """The place in the settings tree of the device, joined by slashes."""
-        if self._path:
-            return self._path
-        parts = [self.attr_name or self.name]
-        owner = self.parent
-        root = getattr(owner, "settings_root", None)
-        while owner is not None and root is None:
-            if owner.attr_name and owner.attr_name != "settings":
-                parts.append(owner.attr_name)
-            owner = owner.parent
-            root = getattr(owner, "settings_root", None)
-        return "/".join([root or "settings", *reversed(parts)])
+        return self._path or settings_path(self)
 
     def role(self) -> dict[str, Any]:
         """Return what the data key declares under ``"pymodaq"``."""

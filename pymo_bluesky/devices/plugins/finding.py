@@ -142,7 +142,7 @@ def find_plugins(declared: Iterable[EntryPoint] | None = None) -> list[Plugin]:
 def _plugins_of(point: EntryPoint) -> Iterator[Plugin]:
     distribution = point.dist
     named = {
-        "package": distribution.name if distribution else point.value,
+        "package": _pip_name(distribution.name if distribution else point.value),
         "version": distribution.version if distribution else "",
     }
     spec = find_spec(point.module)
@@ -153,6 +153,11 @@ def _plugins_of(point: EntryPoint) -> Iterator[Plugin]:
                 plugin = Plugin.of_module(file.stem, parent, **named)
                 if plugin is not None:
                     yield plugin
+
+
+def _pip_name(distribution: str) -> str:
+    """The name by which pip knows a distribution, whatever its metadata spell."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def find_plugin(name: str, kind: Literal["actuator", "detector"]) -> Plugin:

@@ -6,8 +6,8 @@ arrive, in no other. The main thread and the RunEngine's need no loop for that.
 
 from __future__ import annotations
 
-import atexit
 import functools
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -21,9 +21,8 @@ __all__ = ["HardwareThread"]
 T = TypeVar("T")
 Job = tuple[Callable[[], Any], "Future[Any]"]
 
-# A QThread that Python forgets while it runs takes the interpreter down (Qt 6).
-_RUNNING: set[HardwareThread] = set()
-_LAST_WORD_MS = 2000
+# Seconds that a thread may take to end.
+_LAST_WORD = 2.0
 
 
 @functools.cache
@@ -52,7 +51,10 @@ def _runner() -> type[Any]:
 
 
 class HardwareThread:
-    """A Qt thread with an event loop.
+    """A thread with Qt's event loop.
+
+    It is Python's and not a ``QThread``, which takes the interpreter down when it still
+    runs at the end, as it does when a vendor's library is stuck (Qt 6).
 
     Parameters
     ----------
@@ -62,19 +64,28 @@ class HardwareThread:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._qt = toolkit().qt
-        self._thread = self._qt.QThread()
-        self._thread.setObjectName(name)
-        self._runner = _runner()()
-        self._runner.moveToThread(self._thread)
+        self._ready: Future[None] = Future()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._live, name=name, daemon=True)
         self._thread.start()
-        _RUNNING.add(self)
-        _quit_at_exit()
+        self._ready.result()
+
+    def _live(self) -> None:
+        try:
+            self._runner = _runner()()
+            self._loop = toolkit().qt.QEventLoop()
+        except Exception as error:  # noqa: BLE001 - to whoever waits for the thread
+            self._ready.set_exception(error)
+            return
+        self._ready.set_result(None)
+        self._loop.exec()
+        # In this thread, to which they belong.
+        del self._loop, self._runner
 
     @property
     def running(self) -> bool:
         """Whether jobs are still taken."""
-        return self in _RUNNING
+        return not self._ended.is_set()
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
         """Let `work` be run in the thread, after the jobs before it."""
@@ -102,7 +113,7 @@ class HardwareThread:
         PluginTimeoutError
             When the thread is busy with something else, or `work` takes too long.
         """
-        if self._qt.QThread.currentThread() == self._thread:
+        if threading.current_thread() is self._thread:
             return work()
         future = self.submit(work)
         try:
@@ -117,23 +128,10 @@ class HardwareThread:
             ) from error
 
     def quit(self) -> None:
-        """End the event loop, and wait for that."""
+        """End the event loop, and wait a little for that."""
         if not self.running:
             return
-        self._thread.quit()
-        if self._thread.wait(_LAST_WORD_MS):
-            _RUNNING.discard(self)
-
-
-@functools.cache
-def _quit_at_exit() -> None:
-    # Qt is imported by now, so this runs before Qt ends itself.
-    atexit.register(_quit_all)
-
-
-def _quit_all() -> None:
-    for thread in list(_RUNNING):
-        thread.quit()
-        if thread.running:  # stuck in a vendor's library
-            thread._thread.terminate()  # noqa: SLF001 - the alternative is an abort
-            thread._thread.wait(_LAST_WORD_MS)  # noqa: SLF001
+        self.submit(lambda: self._loop.quit())
+        self._ended.set()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(_LAST_WORD)

@@ -60,8 +60,10 @@ def toolkit() -> Toolkit:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     try:
         # Neither has types, and an installation without the extra has neither.
+        import qtpy  # pyright: ignore[reportMissingImports]
         from qtpy import QtCore, QtWidgets  # pyright: ignore[reportMissingImports]
 
+        _refuse_binding(qtpy.API_NAME, qtpy.PYSIDE_VERSION)
         # A QCoreApplication would do for most plugins, but then nobody could make the
         # QApplication that Matplotlib's windows need.
         application = QtCore.QCoreApplication.instance() or QtWidgets.QApplication(
@@ -73,11 +75,24 @@ def toolkit() -> Toolkit:
         from pymodaq_gui.parameter import (  # pyright: ignore[reportMissingImports]
             Parameter,
         )
+    except PluginError:
+        raise
     except ModuleNotFoundError as error:
         raise MissingExtraError.of(error.name or "pymodaq", "pymodaq") from error
     except Exception as error:
         raise PluginError(_broken(error)) from error
     return Toolkit(QtCore, Parameter, DataActuator, application)
+
+
+def _refuse_binding(name: str, version: str | None) -> None:
+    # Its QTimer.stop() returns None without a reference to it: a poll too many, and
+    # Python dies of "deallocating None". Seen with 6.12.0; 6.11.3 is well. From Python
+    # 3.12 on, None is immortal.
+    if name == "PySide6" and version == "6.12.0" and sys.version_info < (3, 12):
+        raise PluginError(
+            "PySide6 6.12.0 ends Python 3.11 after some thousand timers; pip install "
+            '"pyside6-essentials!=6.12.0"'
+        )
 
 
 def _has_screen() -> bool:
