@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import NotFoundError, PymoError, WriteError
+from ..layouts import Layout
 from ..layouts.attributes import decode
-from ..reader import Dataset
+from ..reader import Dataset, identify
 from ..store.opening import Source
 from .original import GROUP
 
@@ -82,8 +83,8 @@ class Provenance:
                 "nothing was written. Convert again when it has finished"
             )
 
-    def made(self, target: Path) -> str:
-        """Why a target that is there needs not be made.
+    def made(self, target: Path, layout: Layout) -> str:
+        """Why a target that is there needs not be made in a layout.
 
         Raises
         ------
@@ -91,33 +92,37 @@ class Provenance:
             When it was not made of this source as it is now.
         """
         try:
-            known = self._known(target)
+            known = self._known(target, layout)
         except PymoError as error:
             raise WriteError(f"{self._there(target)}: {error}") from error
         if known:
             return f"{target} was made of it before"
         raise WriteError(
-            f"{self._there(target)}: it was not made of {self.path} as it is now; move "
-            "it away to convert again"
+            f"{self._there(target)}: it was not made of {self.path} as it is now, in "
+            f"the layout {layout.name}; move it away to convert again"
         )
 
     def _there(self, target: Path) -> str:
         return f"{target} exists already and is not replaced"
 
-    def _known(self, target: Path) -> bool:
+    def _known(self, target: Path, layout: Layout) -> bool:
         with Source(target).opened() as tree:
+            if identify(tree, target).name != layout.name:
+                return False
+            ours = _OURS in tree.root.attributes
             node = tree.root.get(GROUP)
             about: Mapping[str, Any] = node.attributes if node else {}
             told = {name: decode(about.get(f"source_{name}")) for name in _TOLD}
-        if node is None:  # there was nothing to convert: a copy
-            return target.stat().st_size == self.size and _equal(target, self.path)
-        if told["bytes"] != self.size:
+        if target.stat().st_size == self.size and ours and _equal(target, self.path):
+            return not target.samefile(self.path)  # there was nothing to convert
+        if node is None or told["bytes"] != self.size:
             return False
         if told["modified"] == self.modified:
             return True
         return told["sha256"] == _digest(self.path)
 
 
+_OURS = "pymo_bluesky_version"
 _TOLD = ("bytes", "modified", "sha256")
 
 

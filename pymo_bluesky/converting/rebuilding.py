@@ -194,7 +194,10 @@ class Rebuilding:
         if isinstance(date, str) and date:
             found["date_time"] = date
         for path, picture in scan.pictures.items():
-            found.setdefault("pixmap2D" if "2D" in path else "pixmap1D", picture)
+            name = base = "pixmap2D" if "2D" in path else "pixmap1D"
+            while name in found:  # PyMoDAQ shows whatever begins so
+                name = f"{base}_{len(found)}"
+            found[name] = picture
         encoded = {k: self._layout.encode(k, v) for k, v in found.items()}
         yield SetAttributes(place, encoded)
 

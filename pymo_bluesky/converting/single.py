@@ -57,7 +57,7 @@ def convert_file(source: str, target: str, layout: str) -> dict[str, Any]:
     made = layout_named(layout)
     origin = Provenance.of(old)
     if os.path.lexists(new):
-        done = origin.made(new)
+        done = origin.made(new, made)
         return Conversion(source=old, target=new, status="skipped", reason=done).plain()
     _make_folder(new.parent)
     draft = draft_of(new)

@@ -1,0 +1,406 @@
+"""Old files become new ones: nothing is lost, nothing is touched, nothing replaced."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import variants
+from corpus import load, stream
+from exactness import assert_same_documents
+from specimens import SPECIMENS, of_version, unpacked
+
+from pymo_bluesky import convert, export, open_dataset, replay, validate
+from pymo_bluesky.cli import main
+from pymo_bluesky.converting import original
+from pymo_bluesky.converting.single import draft_of
+from pymo_bluesky.errors import FormatError, LayoutError, NotFoundError, WriteError
+from pymo_bluesky.isolation import Limits
+
+EVERY = pytest.mark.parametrize("specimen", SPECIMENS)
+LAYOUTS = pytest.mark.parametrize("layout", ["pymodaq5", "pymodaq3"])
+# One of each generation: quick enough for every run of the suite.
+SOME = (
+    "1.4.2/viewer_single_Det1D",
+    "1.6.4/dataset_scans",
+    "2.2.6/viewer_single_Det2D_roi",
+    "3.6.13/tabular",
+    "4.4.11/snapshot_det1d_bkg",
+    "5.3.8/h5py/custom_errors_nd",
+    "5.3.8/h5py_swmr/logger",
+)
+
+
+@pytest.fixture
+def lab(tmp_path) -> Path:
+    """A folder of files as years leave it."""
+    for n, specimen in enumerate(SOME[:4]):
+        folder = tmp_path / "old" / str(2019 + n)
+        folder.mkdir(parents=True)
+        unpacked(specimen, folder)
+    return tmp_path / "old"
+
+
+def converted(path: Path, layout: str = "pymodaq5") -> Path:
+    target = path.with_name(f"{layout}-{path.name}")
+    convert(path, target, layout)
+    return target
+
+
+# ------------------------------------------------------------------- nothing is lost
+
+
+def every(scan):
+    """Modules of all streams of a scan."""
+    streams = (scan.trunk, *scan.streams.values())
+    return [module for stream in streams for module in stream.modules]
+
+
+def assert_equal_files(old: Path, new: Path) -> None:
+    assert_same_documents(list(replay(old)), list(replay(new)))
+    before, after = open_dataset(old), open_dataset(new)
+    assert after.log == before.log
+    for key in ("author", "sample", "experiment_type", "date_time"):
+        assert (after.attributes.get(key) or "") == (before.attributes.get(key) or "")
+    for one, other in zip(before.scans, after.scans, strict=True):
+        modules = {(module.kind, module.title): module for module in every(other)}
+        for module in every(one):
+            again = modules[module.kind, module.title]
+            assert [roi.name for roi in again.rois] == [roi.name for roi in module.rois]
+        assert set(one.pictures.values()) - set(other.pictures.values()) == set()
+    assert [p for p in validate(new) if p.severity == "error"] == []
+
+
+@pytest.mark.parametrize("specimen", SOME)
+@LAYOUTS
+def test_a_new_file_gives_back_what_the_old_one_held(specimen, layout, tmp_path):
+    old = unpacked(specimen, tmp_path)
+    old.chmod(0o444)
+    before = old.read_bytes(), old.stat().st_mtime_ns
+    assert_equal_files(old, converted(old, layout))
+    assert (old.read_bytes(), old.stat().st_mtime_ns) == before
+
+
+@pytest.mark.slow
+@EVERY
+@LAYOUTS
+def test_every_specimen_becomes_an_equal_new_file(specimen, layout, tmp_path):
+    old = unpacked(specimen, tmp_path)
+    assert_equal_files(old, converted(old, layout))
+
+
+def stored(path: Path) -> dict[str, dict[str, object]]:
+    """All attributes of a file, by plain h5py."""
+    found: dict[str, dict[str, object]] = {}
+
+    def visit(name, node):
+        found[f"/{name}"] = dict(node.attrs)
+
+    with h5py.File(path) as file:
+        visit("", file)
+        file.visititems(visit)
+    return found
+
+
+def same_value(one, other) -> bool:
+    if isinstance(one, h5py.Empty):
+        return other == ""
+    as_bytes = [v.encode() if isinstance(v, str) else v for v in (one, other)]
+    if isinstance(one, (bytes, str)):
+        # h5py ends text at its first NUL, which pictures have; nothing else may differ.
+        return bytes(as_bytes[1]).startswith(bytes(as_bytes[0]))
+    return bool(np.array_equal(one, other))
+
+
+@pytest.mark.parametrize("specimen", SOME)
+def test_every_attribute_of_every_node_is_kept_as_it_was_stored(specimen, tmp_path):
+    old = unpacked(specimen, tmp_path)
+    nodes = {node.path: node for node in original(converted(old))}
+    expected = stored(old)
+    assert set(nodes) == set(expected)
+    for path, attributes in expected.items():
+        found = nodes[path].attributes
+        assert set(found) == set(attributes)
+        for name, value in attributes.items():
+            assert same_value(value, found[name]), f"{path}@{name}"
+
+
+@pytest.mark.parametrize("specimen", SOME)
+def test_every_array_is_in_a_scan_or_kept(specimen, tmp_path):
+    old = unpacked(specimen, tmp_path)
+    new = converted(old)
+    with h5py.File(old) as file:
+        for node in original(new):
+            if not node.is_array:
+                assert isinstance(file[node.path], h5py.Group)
+                continue
+            assert node.where, node.path
+            if node.where in ("scan", "log"):
+                continue
+            values, found = file[node.path][()], node.values
+            if not isinstance(found, list):
+                found = np.asarray(found)
+                assert found.dtype == values.dtype
+            assert len(found) == len(values)
+            for one, other in zip(values, found, strict=True):
+                assert np.array_equal(one, other)
+
+
+def test_what_people_added_by_hand_is_kept_and_told(tmp_path):
+    old = unpacked("3.6.13/tabular", tmp_path)
+    with h5py.File(old, "r+") as file:
+        variants.with_own_nodes(file)
+        variants.with_own_attributes(file)
+    new = tmp_path / "new.h5"
+    (result,) = convert(old, new)
+    assert "/Raw_datas/Scan000/My notes" in result.kept
+    assert "/Raw_datas/Scan000@comment" in result.kept
+    assert "/Raw_datas/Scan000/Detector000/Data0D/Ch000/Data@operator" in result.kept
+    nodes = {node.path: node for node in original(new)}
+    notes = "/Raw_datas/Scan000/My notes"
+    assert nodes[notes].attributes["why"] == "because"
+    values = {name: nodes[f"{notes}/{name}"].values for name in ("spectrum", "complex")}
+    assert np.array_equal(values["spectrum"], np.linspace(0, 1, 7))
+    assert np.array_equal(values["complex"], np.array([1j, 2]))
+    assert nodes[f"{notes}/words"].values == ["é".encode(), b"b"]
+    (row,) = nodes[f"{notes}/table"].values
+    assert (row["a"], row["b"]) == (1, 2.5)
+    assert nodes[f"{notes}/scalar"].values == [3.5]
+    assert nodes["/Raw_datas/Scan000"].attributes["temperature"] == 295.5
+
+
+def test_values_where_nothing_was_visited_are_kept(tmp_path):
+    """PyMoDAQ 5 tells what was visited; what stands elsewhere is no event."""
+    old = unpacked("5.3.8/h5py_swmr/scan2d_aborted", tmp_path)
+    where = "/RawData/Scan000/Detector000"
+    with h5py.File(old, "r+") as file:
+        names = [n for n in file if n]
+        assert names
+        arrays = []
+        file[where].visititems(
+            lambda name, node: (
+                arrays.append(f"{where}/{name}") if "/Data00" in f"/{name}" else None
+            )
+        )
+        file[arrays[0]][-1, -1] = 7
+    nodes = {node.path: node for node in original(converted(old))}
+    assert nodes[arrays[0]].where.startswith("Array")
+    assert np.all(np.asarray(nodes[arrays[0]].values)[-1, -1] == 7)
+
+
+def test_a_log_row_that_is_no_text_is_kept_as_it_was(tmp_path):
+    old = unpacked("1.6.4/dataset_scans", tmp_path)
+    with h5py.File(old, "r+") as file:
+        variants.with_a_hostile_log(file)
+    new = converted(old)
+    assert open_dataset(new).log[-1] == "a line"
+    nodes = {node.path: node for node in original(new)}
+    rows = [bytes(np.asarray(row)) for row in nodes["/Raw_datas/Logger"].values]
+    assert b"cos\nabort\n(tR." in rows
+    with h5py.File(new) as file:  # nothing that PyMoDAQ would unpickle
+        log = [bytes(row) for row in file["RawData/Logger"][()]]
+    assert not [row for row in log if b"abort" in row]
+
+
+def test_the_seed_of_a_file_is_told(tmp_path):
+    old = unpacked("2.2.6/scan2D_stopped", tmp_path)
+    with h5py.File(converted(old)) as file:
+        about = {k: str(v) for k, v in file["Original"].attrs.items()}
+    assert old.name in about["source"]
+    assert "2.2.6" in about["source_version"]
+    assert "pymodaq3" in about["source_layout"]
+
+
+# --------------------------------------------------------------------- files of ours
+
+
+def test_a_file_of_ours_in_another_layout_replays_alike(tmp_path):
+    documents = [*load(stream("p02")), *load(stream("p05"))]
+    (path,) = export(documents, tmp_path, "ours")["pymodaq"]
+    new = converted(Path(path), "pymodaq3")
+    assert open_dataset(new).layout == "pymodaq3"
+    assert_same_documents(documents, list(replay(new)))
+    back = tmp_path / "back.h5"
+    convert(new, back, "pymodaq5")
+    assert_same_documents(documents, list(replay(back)))
+
+
+def test_a_file_of_ours_in_the_layout_asked_for_is_copied(tmp_path):
+    (path,) = export(load(stream("p02")), tmp_path, "ours")["pymodaq"]
+    new = converted(Path(path))
+    assert new.read_bytes() == Path(path).read_bytes()
+    assert [r.status for r in convert(path, new)] == ["skipped"]
+    with pytest.raises(NotFoundError, match="no group Original"):
+        list(original(new))
+
+
+# ---------------------------------------------------------- never replaced, never half
+
+
+def test_what_is_there_is_not_replaced(tmp_path):
+    old = unpacked("3.6.13/tabular", tmp_path)
+    new = tmp_path / "new.h5"
+    for content in (b"", b"something else", b"\x89HDF\r\n\x1a\n"):
+        new.write_bytes(content)
+        with pytest.raises(WriteError, match="not replaced"):
+            convert(old, new)
+        assert new.read_bytes() == content
+    with pytest.raises(WriteError, match="not replaced"):
+        convert(old, old)
+
+
+def test_a_source_that_changed_since_is_told_not_replaced(tmp_path):
+    old = unpacked("3.6.13/tabular", tmp_path)
+    new = converted(old)
+    before = new.read_bytes()
+    os.utime(old)  # as a copy has it: the same bytes at another time
+    assert [r.status for r in convert(old, new)] == ["skipped"]
+    with h5py.File(old, "r+") as file:
+        file.attrs["more"] = 1
+    with pytest.raises(WriteError, match="as it is now"):
+        convert(old, new)
+    assert new.read_bytes() == before
+
+
+def test_a_damaged_file_leaves_nothing(tmp_path):
+    old = unpacked("3.6.13/tabular", tmp_path)
+    old.write_bytes(old.read_bytes()[:-20_000])
+    with pytest.raises(FormatError):
+        convert(old, tmp_path / "new" / "a.h5")
+    assert not list((tmp_path / "new").glob("*"))
+
+
+def test_the_draft_of_a_conversion_that_was_killed_is_replaced(tmp_path):
+    old = unpacked("3.6.13/tabular", tmp_path)
+    new = tmp_path / "new.h5"
+    draft_of(new).write_bytes(b"half of it")
+    draft_of(new).with_name(f".{new.name}.draft.new").write_bytes(b"less than that")
+    convert(old, new)
+    assert {p.name for p in tmp_path.iterdir()} == {"new.h5", old.name}
+
+
+def test_a_difference_is_noticed_before_the_file_has_its_name(tmp_path, monkeypatch):
+    from pymo_bluesky.converting import single
+
+    def spoiled(path, operations, **options):
+        create(path, operations, **options)
+        with h5py.File(path, "r+") as file:
+            found = []
+            file["RawData"].visititems(
+                lambda name, node: found.append(name) if "Data00" in name else None
+            )
+            array = file[f"RawData/{found[0]}"]
+            array[...] = array[()] + 1
+
+    create = single.store.create
+    monkeypatch.setattr(single.store, "create", spoiled)
+    old = unpacked("3.6.13/tabular", tmp_path)
+    with pytest.raises(WriteError, match="without a difference"):
+        convert(old, tmp_path / "new.h5")
+    assert [p.name for p in tmp_path.iterdir()] == [old.name]
+
+
+def test_wrong_arguments_are_refused(tmp_path):
+    old = unpacked("3.6.13/tabular", tmp_path)
+    with pytest.raises(LayoutError, match="pymodaq5"):
+        convert(old, tmp_path / "new.h5", "pymodaq4")
+    with pytest.raises(NotFoundError, match="neither a file nor a folder"):
+        convert(tmp_path / "no", tmp_path / "new")
+    with pytest.raises(WriteError, match="folder of the old files"):
+        convert(tmp_path, tmp_path)
+    with pytest.raises(WriteError, match="no folder"):
+        convert(tmp_path, old)
+
+
+# -------------------------------------------------------------------------- a folder
+
+
+def test_a_folder_is_converted_and_its_folders_kept(lab, tmp_path):
+    new = tmp_path / "new"
+    seen = []
+    report = convert(lab, new, workers=2, progress=lambda *told: seen.append(told))
+    files = [path.relative_to(lab) for path in sorted(lab.rglob("*.h5"))]
+    assert len(report.converted) == len(files) == 4
+    made = [path for path in sorted(new.rglob("*")) if path.is_file()]
+    assert [path.relative_to(new) for path in made] == files
+    assert [count for _, count in seen] == [4] * 4
+    again = convert(lab, new, workers=2)
+    assert str(again) == "0 converted, 4 skipped, 0 failed"
+
+
+def test_a_folder_goes_on_where_it_was_interrupted(lab, tmp_path):
+    new = lab / "converted"  # in the folder itself: not converted again
+    convert(lab, new, isolated=False)
+    done = sorted(new.rglob("*.h5"))
+    done[1].unlink()
+    report = convert(lab, new, isolated=False)
+    assert [r.target for r in report.converted] == [done[1]]
+    assert len(report.skipped) == 3
+
+
+def test_a_file_that_fails_costs_only_itself(lab, tmp_path):
+    (lab / "notes.h5").write_text("no HDF5")
+    with h5py.File(lab / "other.h5", "w") as file:
+        file["x"] = 1
+    report = convert(lab, tmp_path / "new", workers=2)
+    assert str(report) == "4 converted, 0 skipped, 2 failed"
+    reasons = {r.source.name: r.reason for r in report.failed}
+    assert "cannot be opened as HDF5" in reasons["notes.h5"]
+    assert "not a PyMoDAQ dataset" in reasons["other.h5"]
+    assert not list((tmp_path / "new").glob("*.h5"))
+
+
+def test_a_file_that_ends_its_process_costs_only_itself(lab, tmp_path):
+    """As HDF5 does on files that are damaged in a certain way: it never ends."""
+    report = convert(lab, tmp_path / "new", workers=1, limits=Limits(seconds=1e-3))
+    assert len(report.failed) == 4
+    assert "did not end within" in report.failed[0].reason
+    assert not [p for p in (tmp_path / "new").rglob("*") if p.is_file()]
+
+
+# ---------------------------------------------------------------------- command line
+
+
+def test_the_command_line_converts_a_folder(lab, tmp_path, capsys):
+    new, report = tmp_path / "new", tmp_path / "report.jsonl"
+    words = ["convert", lab, new, "--workers", 1, "--report", report]
+    assert main([str(word) for word in words]) == 0
+    assert capsys.readouterr().out == "4 converted, 0 skipped, 0 failed\n"
+    lines = [json.loads(line) for line in report.read_text().splitlines()]
+    assert [line["status"] for line in lines] == ["converted"] * 4
+    assert main([str(word) for word in words]) == 2  # the report is there
+    (lab / "bad.h5").write_text("no HDF5")
+    assert main([str(word) for word in words[:-2]]) == 1
+    out, err = capsys.readouterr()
+    assert out.endswith("0 converted, 4 skipped, 1 failed\n")
+    assert "bad.h5" in err.splitlines()[-1]
+
+
+def test_the_command_line_converts_a_file(tmp_path, capsys):
+    old = unpacked("5.3.8/h5py/custom_errors_nd", tmp_path)
+    assert main(["convert", str(old), str(tmp_path / "new.h5")]) == 0
+    out = capsys.readouterr().out
+    assert "kept in the group Original" in out
+    shutil.copy(old, tmp_path / "copy.h5")
+    assert main(["convert", str(tmp_path / "copy.h5"), str(old)]) == 2
+    assert "not replaced" in capsys.readouterr().err
+
+
+# --------------------------------------------------------------------------- variants
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", variants.VARIANTS)
+@pytest.mark.parametrize("specimen", of_version("1", "2", "3", "4", "5"))
+def test_files_as_laboratories_have_them_convert(variant, specimen, tmp_path):
+    old = unpacked(specimen, tmp_path)
+    with h5py.File(old, "r+") as file:
+        try:
+            variants.VARIANTS[variant](file)
+        except ValueError:
+            pytest.skip("this file has no place for that")
+    for layout in ("pymodaq5", "pymodaq3"):
+        assert_same_documents(list(replay(old)), list(replay(converted(old, layout))))
