@@ -93,7 +93,7 @@ class ColumnSurvey:
             self._count(PLAIN[kind], n)
         elif kind is int and min(values) in INT64 and max(values) in INT64:
             self._count(INT, n)
-        elif kind is str and not self.repeats and uuids_in(values) is not None:
+        elif kind is str and not self.repeats and _are_uuids(values):
             self._count(UUID, n)
         else:
             for value in values:
@@ -332,6 +332,8 @@ class ColumnPlan:
             return list(range(self.first + start, self.first + start + n))
         if len(self.signatures) == 1 and base is not None:
             return decode_uniform(base, self.signatures[0])
+        if codes is None and self.signatures[0].container == "value":
+            return _repeated(self.signatures[0].dtype, n)
         if codes is None:
             codes = np.zeros(n, np.uint16)
         values: list[Any] = []
@@ -349,6 +351,20 @@ class ColumnPlan:
                 row = _cast(base[part], stored_dtype(signature))[np.newaxis]
                 values.extend(decode_uniform(row, signature))
         return values
+
+
+def _are_uuids(texts: Any) -> bool:
+    return uuids_in(texts) is not None
+
+
+def _repeated(text: str, n: int) -> list[Any]:
+    """One value from its JSON, so many times; no two of them are one object."""
+    if text == "{}":
+        return [{} for _ in range(n)]
+    value = from_json(text)
+    if isinstance(value, (str, int, float, bool, type(None))):
+        return [value] * n
+    return [from_json(text) for _ in range(n)]
 
 
 def _counts_up(values: np.ndarray, start: int) -> bool:

@@ -86,8 +86,7 @@ class Repeated(Sequence[Any]):
 def decode_uniform(base: np.ndarray, signature: Signature) -> list[Any]:
     """Values of one signature again, from how they are stored."""
     if signature.container == "uuid":
-        text = base.tobytes().hex()
-        return [_dashed(text[i : i + 32]) for i in range(0, len(text), 32)]
+        return _texts_of(base)
     if signature.container in ("py", "list"):
         return base.tolist()
     dtype = np.dtype(signature.dtype)
@@ -97,8 +96,12 @@ def decode_uniform(base: np.ndarray, signature: Signature) -> list[Any]:
     return [typed[i, ...] for i in range(len(typed))]
 
 
-def _dashed(h: str) -> str:
-    return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
+def _texts_of(uuids: np.ndarray) -> list[Any]:
+    letters = np.frombuffer(uuids.tobytes().hex().encode(), np.uint8)
+    lines = np.full((len(uuids), 36), ord("-"), np.uint8)
+    lines[:, _HEX] = letters.reshape(-1, 32)
+    text = lines.tobytes().decode("ascii")
+    return [text[at : at + 36] for at in range(0, len(text), 36)]
 
 
 def uuids_of(texts: np.ndarray) -> Sequence[str] | Uniform:

@@ -350,14 +350,16 @@ def _forms(block: Block) -> list[Any]:
     absent = [[value is ABSENT for value in values] for values in gappy]
     owners = block[ColumnKey("", "descriptor")]
     filled = block.get(ColumnKey("", "filled"), owners)
+    none: frozenset[Any] = frozenset()
     names: list[frozenset[Any] | None] = [
-        frozenset(cast(Any, f)) if isinstance(f, dict) else None for f in filled
+        (frozenset(cast(Any, f)) if f else none) if isinstance(f, dict) else None
+        for f in filled
     ]
     return list(zip(owners, names, *absent, strict=True))
 
 
 def _has_gaps(columns: Iterator[list[Any]]) -> bool:
-    return any(any(v is ABSENT for v in values) for values in columns)
+    return any(type(ABSENT) in set(map(type, values)) for values in columns)
 
 
 def _without_absent(members: dict[str, Any]) -> dict[str, Any]:
@@ -367,7 +369,7 @@ def _without_absent(members: dict[str, Any]) -> dict[str, Any]:
 def _page(block: Block, arrays: PageForm) -> dict[str, Any]:
     page: dict[str, Any] = {"data": {}, "timestamps": {}}
     for key, values in block.items():
-        if any(v is ABSENT for v in values):
+        if _has_gaps(iter([values])):
             continue
         if not key.group and key.name == "descriptor":
             page[key.name] = values[0]
