@@ -76,15 +76,16 @@ def first_channel(branches: Sequence[Branch]) -> str:
     was computed of it and what was moved; empty when there is none.
     """
     ranked = [
-        (module.kind != "detector", channel.source != "raw", bool(channel.axes), place)
+        (stream > 0, module.kind != "detector", channel.source != "raw", signals, place)
         for stream, branch in enumerate(branches)
         for number, module in enumerate(branch.modules)
         for which, channel in enumerate(module.channels)
         if channel.arrays
         for place in [(stream, number, which)]
+        for signals in [len(channel.arrays[0].data.shape) - len(branch.shape)]
     ]
-    best = min(ranked, key=lambda rank: (rank[3][0] > 0, *rank), default=None)
-    return ",".join(map(str, best[3])) if best else ""
+    best = min(ranked, default=None)
+    return ",".join(map(str, best[-1])) if best else ""
 
 
 def dimensions_of(branch: Branch, channel: Channel) -> list[Dimension]:
