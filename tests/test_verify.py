@@ -198,13 +198,15 @@ def test_no_flipped_byte_changes_what_is_read_unseen(layout, tmp_path):
 @pytest.mark.parametrize(
     "runs", [("p05", "p13"), ("p32",), ("p11", "p35")], ids="-".join
 )
-def test_two_thousand_flips_of_each_seed(runs, layout, tmp_path, record_property):
+def test_two_thousand_flips_of_each_seed(
+    runs, layout, tmp_path, record_testsuite_property
+):
     path = exported(tmp_path, *runs, layout=layout)
     count = int(os.environ.get("PYMO_FLIPS", "2000"))
     size = path.stat().st_size
     places = everywhere(size) if count < 0 else flips(size, count, seed=1)
     found = list(outcomes(path, places))
-    record_property("outcomes", dict(counted(found)))
+    record_testsuite_property(f"{'-'.join(runs)} {layout}", dict(counted(found)))
     assert not [one for one in found if one[0].startswith("silent")]
 
 

@@ -248,7 +248,7 @@ class JournalTail:
         self.path = path
         self._rows = RowReader(whole=True)
         self._at = len(MAGIC)
-        self._file = path.open("rb", buffering=0)
+        self._file: Any = path.open("rb", buffering=0)
         try:
             self.about: dict[str, Any] = Journal(path).about
             next(self.new())

@@ -148,7 +148,7 @@ class Publisher:
 def connected() -> Any:
     """The library `zmq`."""
     try:
-        import zmq
+        import zmq  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise MissingExtraError.of("pyzmq", "remote") from error
     return zmq
