@@ -14,6 +14,7 @@ from .common import CUT_OFF, INTERRUPTED, REFUSED, tell_error
 from .completing import completion
 from .converting import CONVERT
 from .documents import REPLAY
+from .init import INIT
 from .listing import LS
 from .looking import SHOW, VALIDATE
 from .running import DEMO, RECOVER
@@ -26,7 +27,7 @@ __all__ = ["main"]
 
 _COMMANDS = (
     *(DEMO, LS, SHOW, REPLAY, CONVERT),
-    *(VALIDATE, VERIFY, RECOVER, SERVE, WRITE),
+    *(VALIDATE, VERIFY, RECOVER, SERVE, WRITE, INIT),
 )
 
 _EXIT_CODES = """\
