@@ -100,6 +100,8 @@ def recover(path: str | os.PathLike[str]) -> list[Recovered]:
     """
     given = Path(path).expanduser().absolute()
     if given.is_dir():
+        for second in _below(given, ".h5.new"):
+            _remove_second_name(second)
         recovered = [_recovered(found) for found in _below(given, SUFFIX)]
         # Of programs that add to a dataset without a journal (`relocate`, …).
         return recovered + [_rolled_back(undo) for undo in _below(given, UNDO)]
@@ -134,6 +136,13 @@ def _below(folder: Path, suffix: str) -> list[Path]:
         if path.is_file()
         and not any(part[0] == "." for part in path.relative_to(folder).parts)
     )
+
+
+def _remove_second_name(new: Path) -> None:
+    """Of a dataset whose writer died when it had just got its final name."""
+    with contextlib.suppress(OSError):  # it has none yet: the draft of a living writer
+        if new.samefile(new.with_suffix("")):
+            new.unlink()
 
 
 def _rolled_back(undo: Path) -> Recovered:

@@ -392,8 +392,9 @@ def test_at_the_bound_a_plan_may_be_refused(tmp_path, disk):
     with pytest.raises(WriteError, match=r"1 documents wait .* this one is not record"):
         writer(*documents[3])
     disk.works.set()
-    writer.flush()
-    feed(writer, documents[4:])
+    for document in documents[4:]:
+        writer.flush()
+        writer(*document)
     kept = [*documents[:3], *documents[4:]]
     assert_same_documents(kept, replay(writer.path))
     assert "lost-documents" in {problem.kind for problem in validate(writer.path)}

@@ -179,8 +179,21 @@ class LogLines(logging.Handler):
             text = f"{record.levelname} {record.name}: {record.getMessage()}"
             for run in list(self._open.values()):
                 run.note(text, record.created)
+            shown = logging.lastResort  # by Python, but for us
+            if shown and record.levelno >= shown.level and _unheard(record.name):
+                shown.handle(record)
         except Exception:  # noqa: BLE001 - logging's own way: a log line stops nothing
             self.handleError(record)
+
+
+def _unheard(name: str) -> bool:
+    """Whether nobody but writers hears what a logger says."""
+    logger: logging.Logger | None = logging.getLogger(name)
+    while logger is not None:
+        if any(not isinstance(handler, LogLines) for handler in logger.handlers):
+            return False
+        logger = logger.parent if logger.propagate else None
+    return True
 
 
 def seconds(doc: Mapping[str, Any]) -> float | None:

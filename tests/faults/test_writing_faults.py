@@ -72,7 +72,9 @@ def test_a_failing_disk_is_told_and_the_process_lives(writing_lab, script, how):
     assert_all_came_back(results)
     assert {result["rc"] for result in results} == {0}
     for result in results:
-        complete = result["kept"] == len(result["acked"]) and not result["told"]
+        # At most a journal stayed whose scan is in: a warning tells it.
+        left = [told for told in result["told"] if ", was in " not in told]
+        complete = result["kept"] == len(result["acked"]) and not left
         assert complete or result["errors"], result
         assert not [e for e in result["errors"].values() if "ReferenceError" in e]
     assert any(result["errors"] for result in results)
