@@ -1,0 +1,186 @@
+"""Speed of the writer and the reader beside peers, as ratios within one run.
+
+    python benchmarks/bench.py                      all workloads, a table
+    python benchmarks/bench.py --workloads W1,W3    some
+    python benchmarks/bench.py --markdown PAGE      the table goes into a page
+
+Each measurement is a process of its own; repetitions are interleaved, and the medians
+are compared. CPU time counts: on a shared machine it varies less than the clock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from subjects import SUBJECTS
+from workloads import names, workload
+
+MARKS = ("<!-- figures -->", "<!-- end of figures -->")
+ROOT = Path(__file__).parents[1]
+
+
+def measure(subject: str, name: str, scale: float, folder: Path) -> dict[str, float]:
+    """One repetition, in this process."""
+    work = workload(name, scale)
+    _warm_up(subject)
+    writer = SUBJECTS[subject][1](folder)
+    felt: list[float] = []
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began, cpu = time.perf_counter(), time.process_time()
+    for run in work.runs:
+        for kind, doc in run:
+            at = time.perf_counter()
+            writer(kind, doc)
+            if "seq_num" in doc:
+                felt.append(time.perf_counter() - at)
+    writer.close()
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - began
+    os.sync()
+    felt.sort()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = {
+        "cpu": 1e6 * cpu / work.events,
+        "wall": 1e6 * wall / work.events,
+        "p50": 1e6 * felt[len(felt) // 2],
+        "p99": 1e6 * felt[int(0.99 * len(felt))],
+        "growth": (peak - before) / 1024,
+        "events": work.events,
+        "runs": len(work.runs),
+    }
+    return found | (
+        _replayed(folder, work.events) if subject.startswith("ours") else {}
+    )
+
+
+def _warm_up(subject: str) -> None:
+    """Import what is imported late."""
+    with tempfile.TemporaryDirectory() as folder:
+        writer = SUBJECTS[subject][1](Path(folder))
+        for kind, doc in workload("W4", 0.01).runs[0]:
+            writer(kind, doc)
+        writer.close()
+
+
+def _replayed(folder: Path, events: int) -> dict[str, float]:
+    from pymo_bluesky import replay
+
+    rates = {}
+    for pages in (False, True):
+        cpu = time.process_time()
+        for path in folder.rglob("*.h5"):
+            for _ in replay(path, pages=pages):
+                pass
+        rates["pages" if pages else "replay"] = events / (time.process_time() - cpu)
+    return rates
+
+
+def _in_a_process(subject: str, name: str, scale: float) -> dict[str, float]:
+    folder = tempfile.mkdtemp(prefix="pymo-bench-")
+    command = [sys.executable, __file__, "--one", subject, name, str(scale), folder]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, env=environment
+        )
+    finally:
+        shutil.rmtree(folder)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def compare(
+    subjects: list[str], workloads: list[str], scale: float, repetitions: int
+) -> dict[tuple[str, str], dict[str, float]]:
+    """Medians by workload and subject."""
+    found: dict[tuple[str, str], list[dict[str, float]]] = {}
+    for name in workloads:
+        for turn in range(repetitions):
+            for subject in subjects:
+                told = f"{name} {subject} {turn + 1}/{repetitions}"
+                print(f"\r{told:<40}", end="", file=sys.stderr, flush=True)
+                each = _in_a_process(subject, name, scale)
+                found.setdefault((name, subject), []).append(each)
+    print("\r" + " " * 40, end="\r", file=sys.stderr)
+    return {
+        place: {key: statistics.median(e[key] for e in each) for key in each[0]}
+        for place, each in found.items()
+    }
+
+
+def table(found: dict[tuple[str, str], dict[str, float]]) -> str:
+    """Markdown."""
+    lines = [
+        "| workload | subject | CPU µs/event | to raw h5py | felt p50 µs | p99 | "
+        "RSS growth MB | replayed/s | as pages/s |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for (name, subject), each in found.items():
+        raw = found.get((name, "raw"))
+        ratio = f"{each['cpu'] / raw['cpu']:.2f}" if raw else ""
+        rates = [f"{each[k]:,.0f}" if k in each else "" for k in ("replay", "pages")]
+        lines.append(
+            f"| {name} | {SUBJECTS[subject][0]} | {each['cpu']:.1f} | {ratio} | "
+            f"{each['p50']:.1f} | {each['p99']:.1f} | {each['growth']:.0f} | "
+            f"{rates[0]} | {rates[1]} |"
+        )
+    return "\n".join(lines)
+
+
+def put_into(page: Path, text: str) -> None:
+    """Replace what is between the marks of a page."""
+    before, _, rest = page.read_text().partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    page.write_text(f"{before}{MARKS[0]}\n\n{text}\n\n{MARKS[1]}{after}")
+
+
+def _options() -> Any:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--workloads", default=",".join(names()))
+    parser.add_argument("--subjects", default=",".join(SUBJECTS))
+    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--markdown", type=Path, help="page to put the table into")
+    parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = _options()
+    if options.one:
+        subject, name, scale, folder = options.one
+        print(json.dumps(measure(subject, name, float(scale), Path(folder))))
+        return
+    subjects = options.subjects.split(",")
+    if "msgpack" in subjects and not find_spec("suitcase"):
+        print("no suitcase-msgpack here: pip install suitcase-msgpack", file=sys.stderr)
+        subjects.remove("msgpack")
+    found = compare(
+        subjects, options.workloads.split(","), options.scale, options.repetitions
+    )
+    load = ", ".join(f"{x:.1f}" for x in os.getloadavg())
+    about = (
+        f"Python {platform.python_version()}, {os.cpu_count()} cores, load {load}, "
+        f"medians of {options.repetitions}, scale {options.scale:g}."
+    )
+    text = f"{about}\n\n{table(found)}"
+    print(text)
+    if options.markdown:
+        put_into(options.markdown, text)
+
+
+if __name__ == "__main__":
+    main()
