@@ -96,7 +96,7 @@ def insert(
         When Tiled is not installed.
     """
     client = _connected(uri, api_key)
-    with open_dataset(path) as dataset:
+    with client.context, open_dataset(path) as dataset:
         chosen = dataset.scans if scan is None else [dataset.scans[scan]]
         for one in chosen:
             yield _insert_one(client, one, progress or (lambda *_: None))

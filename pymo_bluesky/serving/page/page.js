@@ -90,7 +90,7 @@ function drawList() {
   if (focused) row(focused)?.querySelector("a").focus({ preventScroll: true });
   const last = Math.min(state.offset + PAGE, shown.found);
   find("range").textContent = shown.found
-    ? `${state.offset + 1}–${last} of ${shown.found}` : "";
+    ? `${state.offset + 1} to ${last} of ${shown.found}` : "";
   find("previous").disabled = !state.offset;
   find("next").disabled = last >= shown.found;
   const none = shown.total ? "No scan fits this search." : "There are no scans here yet.";
