@@ -19,7 +19,7 @@ _README = """\
 | here | what it is |
 |---|---|
 | `devices/{name}.yml` | what stands on the table: at first a simulated lab |
-| `{name}_classes.py` | classes of your own instruments; the YAML names them `{name}_classes.…` |
+| `{name}_classes.py` | classes of your own, `{name}_classes.…` in the YAML |
 | `profiles/profile_{name}/` | the IPython profile: the prompt that measures |
 | `profiles/profile_{name}_queue/` | the startup files for bluesky-queueserver |
 
@@ -29,14 +29,14 @@ Measure:
 
 Queue plans (`pip install bluesky-queueserver`, and a running redis-server):
 
-    start-re-manager --keep-re --startup-dir {queue}
+    start-re-manager --startup-dir {queue}
 
 Datasets go to `~/pymodaq_data`, or to the folder that the environment's `PYMO_DATA`
 names. When this folder moves, say so in `LAB`, in each `startup/00-session.py`.
 """
 
 _CLASSES = '''\
-"""The instruments of {title}, one class each. See "Make a device of your own camera"."""
+"""The instruments of {name}, one class each."""
 
 from ophyd import Component as Cpt
 
@@ -62,7 +62,7 @@ _EXAMPLE = """\
 """
 
 _SESSION = '''\
-"""RE, writer, devices and plans of {title}; more of your own goes into 20-….py."""
+"""RE, writer, devices and plans of {name}; more of your own goes into 20-….py."""
 
 import sys
 
