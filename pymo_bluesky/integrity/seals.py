@@ -44,6 +44,7 @@ ATTRIBUTE = "pymo_bluesky_digest"
 
 # PyMoDAQ 5.3 changes these (of the root; of the log) when it adds a scan.
 _CHANGING = frozenset({"swmr_compatible", "swmr_active", "shape", ATTRIBUTE})
+_MOST_BYTES = 64 * 2**20
 _DAMAGE = (LookupError, TypeError, ValueError, AttributeError)
 
 
@@ -93,6 +94,10 @@ class ScanSeal:
             return None
         nodes: dict[str, Digest] = {}
         log = (0, 0, 0)
+        if node.shape[0] > _MOST_BYTES:
+            raise FormatError(
+                f"{node.path} is damaged: {node.shape[0]:,} bytes were never written"
+            )
         try:
             for line in text_lines(scan, "Digests"):
                 about = json.loads(line)
