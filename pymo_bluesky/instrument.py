@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import pkgutil
 from collections.abc import Coroutine, Iterator, Mapping
@@ -17,6 +18,7 @@ from pymo_bluesky.errors import FormatError, MissingExtraError, NotFoundError
 __all__ = ["Devices", "FailedDevice", "data_folder", "load_devices"]
 
 _SUFFIXES = (".yml", ".yaml", ".toml")
+_LABELS = "labels that the class does not take"
 _log = logging.getLogger(__name__)
 
 
@@ -53,6 +55,8 @@ class Devices(Mapping[str, Any]):
         Name to device.
     failed
         Those that are missing, and why.
+    labels
+        Name to the labels of devices whose class knows none (ophyd-async's).
 
     Examples
     --------
@@ -65,9 +69,13 @@ class Devices(Mapping[str, Any]):
     """
 
     def __init__(
-        self, devices: Mapping[str, Any], failed: tuple[FailedDevice, ...] = ()
+        self,
+        devices: Mapping[str, Any],
+        failed: tuple[FailedDevice, ...] = (),
+        labels: Mapping[str, frozenset[str]] | None = None,
     ) -> None:
         self._devices = dict(devices)
+        self._labels = dict(labels or {})
         self.failed = failed
 
     def __getitem__(self, name: str) -> Any:
@@ -115,8 +123,13 @@ class Devices(Mapping[str, Any]):
             device
             for name, device in self._devices.items()
             if fnmatch(name, pattern)
-            and (label is None or label in getattr(device, "_ophyd_labels_", ()))
+            and (label is None or label in self.labels_of(name))
         ]
+
+    def labels_of(self, name: str) -> frozenset[str]:
+        """Return the labels of a device."""
+        own = getattr(self[name], "_ophyd_labels_", ())
+        return self._labels.get(name, frozenset()) | frozenset(own)
 
     def _missing(self, name: str) -> str:
         for failure in self.__dict__.get("failed", ()):
@@ -198,12 +211,14 @@ def load_devices(
     path = _find(name_or_path)
     instrument = _new_instrument()
     failed: list[FailedDevice] = []
+    labels: dict[str, frozenset[str]] = {}
     for definition in _definitions(instrument, path):
-        _make(instrument, definition, failed)
-    made = _connect(instrument, timeout, failed)
+        made = _make(instrument, definition, failed)
+        labels |= {device.name: _unknown_labels(definition) for device in made}
+    connected = _connect(instrument, timeout, failed)
     for failure in failed:
         _log.warning("%s: device failed: %s", path.name, failure)
-    return Devices(made, tuple(failed))
+    return Devices(connected, tuple(failed), labels)
 
 
 def _find(name_or_path: str | Path) -> Path:
@@ -244,18 +259,21 @@ def _definitions(instrument: Any, path: Path) -> list[dict[str, Any]]:
 
 def _make(
     instrument: Any, definition: dict[str, Any], failed: list[FailedDevice]
-) -> None:
+) -> list[Any]:
     """Build what one entry of the file declares: a device, or a list of them."""
     dotted = str(definition["device_class"])
     arguments = definition["kwargs"]
     try:
         # guarneri would only say "unknown device class"; the import tells why.
-        instrument.device_classes = {dotted: pkgutil.resolve_name(dotted)}
+        made_by = pkgutil.resolve_name(dotted)
+        instrument.device_classes = {dotted: made_by}
+        if "labels" in arguments and not _takes_labels(made_by):
+            definition[_LABELS] = arguments.pop("labels")
         made = instrument.make_devices([definition], fake=False)
     except Exception as error:  # noqa: BLE001 - one broken device is no broken lab
         name = arguments.get("name") if isinstance(arguments, Mapping) else None
         failed.append(FailedDevice(str(name or dotted), _one_line(error)))
-        return
+        return []
     taken = {device.name for device in instrument.unconnected_devices}
     for device in made:
         if device.name in taken:
@@ -264,6 +282,18 @@ def _make(
         else:
             taken.add(device.name)
             instrument.unconnected_devices.append(device)
+    return list(made)
+
+
+def _takes_labels(made_by: Any) -> bool:
+    """Whether a class or function takes labels; ophyd-async's classes do not."""
+    taken = inspect.signature(made_by).parameters
+    kinds = {parameter.kind for parameter in taken.values()}
+    return "labels" in taken or inspect.Parameter.VAR_KEYWORD in kinds
+
+
+def _unknown_labels(definition: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(map(str, definition.get(_LABELS) or ()))
 
 
 def _connect(

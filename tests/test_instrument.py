@@ -149,6 +149,23 @@ def test_ophyd_async_devices_connect_before_there_is_an_engine(table):
     assert list(load_devices(table("ophyd_async.sim.SimMotor:\n  - {name: m}\n")))
 
 
+def test_devices_that_know_no_labels_are_found_by_label_all_the_same(table, my_lab):
+    devices = load_devices(
+        table("""
+            ophyd_async.sim.SimMotor:
+              - {name: stage, labels: [motors, room12]}
+            my_lab.two:
+              - {distance: 0.5, labels: [optics]}
+            my_lab.Shutter:
+              - {name: shutter, labels: [optics]}
+        """)
+    )
+    assert not devices.failed
+    assert [device.name for device in devices.search(label="motors")] == ["stage"]
+    optics = [device.name for device in devices.search(label="optics")]
+    assert optics == ["first", "second", "shutter"]
+
+
 def test_toml_is_read_as_well(table):
     path = table('[["ophyd.sim.SynAxis"]]\nname = "stage"\n', "lab.toml")
     assert list(load_devices(path)) == ["stage"]
@@ -163,7 +180,7 @@ def test_a_file_of_another_kind_is_refused(table, text):
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(NotFoundError, match="there is simulated_lab"):
+    with pytest.raises(NotFoundError, match="there is epics_example, .*simulated_lab"):
         load_devices("room12")
     with pytest.raises(NotFoundError, match=r"no file of devices .*room12\.yml"):
         load_devices(tmp_path / "room12.yml")
