@@ -155,7 +155,7 @@ def _sealed(
     def note(path: str, error: FormatError) -> None:
         unreadable.append(_damaged(f"{scan.path}/{path}", error))
 
-    now = take(scan, without=(SEAL,), noted=seal.nodes, tally=tally, on_error=note)
+    now = take(scan, changing=(SEAL,), noted=seal.nodes, tally=tally, on_error=note)
     yield from unreadable
     told = {problem.loc for problem in unreadable}
     for problem in compare(scan.path, seal.nodes, now):

@@ -150,6 +150,12 @@ def test_digests_that_are_gone_are_missed(dataset):
     assert ("error", "missing") in kinds(dataset)
 
 
+def test_the_attributes_of_the_digests_are_covered(dataset):
+    with h5py.File(dataset, "r+") as file:
+        scan_of(file, 1)["Documents/Digests"].attrs["CLASS"] = "CARRAZ"
+    assert kinds(dataset) == [("error", "changed")]
+
+
 def test_the_list_of_scans_is_missed(dataset):
     with h5py.File(dataset, "r+") as file:
         del scan_of(file, 0).parent.attrs["pymo_bluesky_digest"]

@@ -76,7 +76,7 @@ class Tally:
 def take(
     top: Node,
     *,
-    without: Collection[str] = (),
+    changing: Collection[str] = (),
     noted: Mapping[str, Digest] | None = None,
     tally: Tally | None = None,
     on_error: Callable[[str, FormatError], None] | None = None,
@@ -87,8 +87,8 @@ def take(
     ----------
     top
         Group of a scan.
-    without
-        Relative paths that are left out, with all below.
+    changing
+        Relative paths of arrays of which only the attributes count.
     noted
         What they are to be. Values of an array that is another are not read: its shape
         may be damaged, and reading it never end.
@@ -105,11 +105,14 @@ def take(
     """
     found: dict[str, Digest] = {}
     counted = tally or Tally()
-    for path, node in _walk(top, "", frozenset(without), 0, on_error):
+    for path, node in _walk(top, "", 0, on_error):
         if len(found) >= MAX_NODES:
             raise FormatError(f"{printable(top.path)} holds over {MAX_NODES:,} nodes")
         try:
-            found[path] = digest_of(node, noted.get(path) if noted else None)
+            if path in changing:
+                found[path] = Digest(about_of(node), 0)
+            else:
+                found[path] = digest_of(node, noted.get(path) if noted else None)
         except FormatError as error:
             if on_error is None:
                 raise
@@ -124,7 +127,6 @@ def take(
 def _walk(
     node: Node,
     path: str,
-    without: frozenset[str],
     depth: int,
     on_error: Callable[[str, FormatError], None] | None,
 ) -> Iterator[tuple[str, Node]]:
@@ -144,9 +146,7 @@ def _walk(
         if on_error is not None:
             on_error(_below(path, name), FormatError(f"it is not read: {reason}"))
     for child in listing.nodes:
-        below = _below(path, child.name)
-        if below not in without:
-            yield from _walk(child, below, without, depth + 1, on_error)
+        yield from _walk(child, _below(path, child.name), depth + 1, on_error)
 
 
 def _below(path: str, name: str) -> str:

@@ -198,7 +198,6 @@ def seal_scan(
     raw = tree.node(raw_path(layout))
     scan = tree.node(layout.place(Role.SCAN, raw.path, number).path)
     rows = log_rows(tree, layout, logged, log_size(tree, layout) - logged)
-    seal = ScanSeal(take(scan), (logged, len(rows), rows_digest(iter(rows))))
     made = place_column(
         layout,
         f"{scan.path}/Documents",
@@ -208,6 +207,8 @@ def seal_scan(
         packed=True,
     )
     yield made
+    nodes = take(scan, changing=(SEAL,))
+    seal = ScanSeal(nodes, (logged, len(rows), rows_digest(iter(rows))))
     yield Append(made.path, np.frombuffer(seal.lines(), np.uint8))
     try:
         known = TopSeal.read(raw, layout)
