@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..allowed import External
 from ..errors import NotFoundError
 from ..reader import Dataset, Scan
 from .entries import Entry, date_of
@@ -110,13 +111,13 @@ class Run:
         )
 
     @contextlib.contextmanager
-    def opened(self, *, external: bool = False) -> Iterator[Scan]:
+    def opened(self, *, external: External = False) -> Iterator[Scan]:
         """Its scan in the open file.
 
         Parameters
         ----------
         external
-            Whether values that lie in other files can be read.
+            Where other files may be that values lie in; see `open_dataset`.
 
         Raises
         ------

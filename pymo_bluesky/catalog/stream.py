@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from ..allowed import Allowed, External
 from ..labelled import labelled
 from ..model import Array, Branch, Channel, Module
 from ..reader import Scan
@@ -34,7 +35,7 @@ class RunFile(Protocol):
     uid: str
     started: float
 
-    def opened(self, *, external: bool = False) -> AbstractContextManager[Scan]:
+    def opened(self, *, external: External = False) -> AbstractContextManager[Scan]:
         """Its scan in the open file."""
         ...
 
@@ -94,7 +95,10 @@ class Stream:
         MissingExtraError
             When xarray is not installed.
         """
-        with self.run.opened(external=fill) as scan, open_tree(self.run.path) as tree:
+        # As for events: what lies beside the dataset is filled in, nothing else.
+        near = Allowed.around(self.run.path).folders if fill else None
+        opened = self.run.opened(external=near or False)
+        with opened as scan, open_tree(self.run.path) as tree:
             node = tree.node(scan.path)
             if stored_index(node) is None:
                 return labelled(self._made(scan))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._version import VERSION
+from ..allowed import Allowed
 from ..assets.cutting import Mode
 from ..assets.sources import AssetFiles
 from ..building import local_time, pickled_text
@@ -172,7 +173,12 @@ class Rebuilding:
         mode: Mode = "embed" if copied else "link"
         with ExitStack() as stack:
             files = stack.enter_context(
-                AssetFiles(self._target.parent, mode, Whereabouts(notes, folder))
+                AssetFiles(
+                    self._target.parent,
+                    mode,
+                    Whereabouts(notes, folder),
+                    Allowed.around(self._dataset.path),
+                )
             )
             recording = Recording(scan.documents, self._layout, files=files)
             yield from recording.operations(self._raw_path, number)

@@ -7,6 +7,7 @@ again, because an open file is one that no other program can add a scan to; insi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -32,12 +33,16 @@ from .scan import Content, Place, Scan, Scans, about
 from .showing import dataset_twig, drawn
 from .stream import parsed_settings
 
-_DAMAGE = (LookupError, TypeError, ValueError, AttributeError, RuntimeError)
+DAMAGE = (LookupError, TypeError, ValueError, AttributeError, RuntimeError)
+"""What reading documents raises where they are not what they were written as."""
 
-__all__ = ["Dataset", "layout_of", "scan_nodes"]
+__all__ = ["DAMAGE", "Dataset", "layout_of", "scan_nodes"]
 
 MAX_NODES = 1_000_000
 """Nodes of all scans together."""
+
+MAX_EVENTS = 200_000
+"""Of a scan, beside one for each byte of the file."""
 
 
 class Dataset:
@@ -215,6 +220,7 @@ class Dataset:
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Documents of a scan: those that went in, else made from the tree."""
         with self._documents_of(scan) as (node, stored):
+            self._reckon(scan, stored_index(node))
             if not stored:
                 origin = self._origin(scan)
                 yield from synthesise(scan.assembled.scan, origin, pages=pages)
@@ -242,11 +248,25 @@ class Dataset:
                 yield node, stored_index(node) is not None
             except FormatError:
                 raise
-            except _DAMAGE as error:
+            except DAMAGE as error:
                 raise FormatError(
                     f"{self.path}: the documents of {printable(scan.path)} are damaged "
                     f"({type(error).__name__}: {error}); `validate` says more"
                 ) from error
+
+    def _reckon(self, scan: Scan, index: Mapping[str, Any] | None) -> None:
+        """Refuse documents without end: each event has a uid, which takes bytes."""
+        if index is None:
+            branches = (scan.assembled.scan.trunk, *scan.assembled.scan.branches)
+            events = sum(math.prod(branch.shape) for branch in branches)
+        else:
+            events = sum(int(stream["rows"]) for stream in index["streams"])
+        most = MAX_EVENTS + self.path.stat().st_size
+        if events > most:
+            raise FormatError(
+                f"{self.path}: {printable(scan.path)} tells of {events:,} events; a "
+                f"file of this size can hold {most:,} at most"
+            )
 
     def _origin(self, scan: Scan) -> Origin:
         problems = scan.problems

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..errors import printable
+from ..errors import FormatError, printable
 from ..model import Array, Axis, Channel
 from ..settings import Parameter, Roi
 from .stream import Module, Stream, times
@@ -101,9 +101,14 @@ def scan_twig(scan: Scan, *, settings: bool = True) -> Twig:
 def _points(stream: Stream) -> str:
     if not stream.shape:
         return "one point"
-    visited = stream.visited
-    of = "" if visited is None or visited.all() else f", {visited.sum()} visited"
-    return f"{' x '.join(map(str, stream.shape))} points{of}"
+    points = f"{' x '.join(map(str, stream.shape))} points"
+    try:
+        visited = stream.visited
+    except FormatError as error:
+        return f"{points}, which were visited is not known: {error}"
+    if visited is None or visited.all():
+        return points
+    return f"{points}, {visited.sum()} visited"
 
 
 def _stream(stream: Stream, settings: bool) -> Iterator[Twig]:

@@ -18,7 +18,7 @@ from ..replaying.rows import text_lines
 from ..store.nodes import Node
 from ..store.opening import Source, Tree
 from ..values import from_json
-from .dataset import Dataset, layout_of
+from .dataset import DAMAGE, Dataset, layout_of
 from .scan import Scan
 
 __all__ = ["validate"]
@@ -30,7 +30,6 @@ MAX_NODES = 1_000_000
 """Nodes of a whole file."""
 
 _CLASSES = ("GROUP", "CARRAY", "EARRAY", "VLARRAY")
-_DAMAGE = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 def validate(path: str | os.PathLike[str], *, isolated: bool = False) -> list[Problem]:
@@ -165,7 +164,7 @@ def _store(scan: Node, uid: str) -> Iterator[Problem]:
         yield from _order(scan, index)
         for loc, severity, kind, message in index["problems"]:
             yield Problem(f"{where}: {loc}", severity, kind, message)
-    except (*_DAMAGE, FormatError) as error:
+    except (*DAMAGE, FormatError) as error:
         yield _wrong(where, f"the documents cannot be read: {error}")
 
 

@@ -23,7 +23,7 @@ __all__ = ["MAX_DEPTH", "MAX_NODES", "from_xml"]
 MAX_DEPTH = 100
 """Levels of a tree; PyMoDAQ's own have ten at most."""
 
-MAX_NODES = 200_000
+MAX_NODES = 20_000
 """Elements of a tree; PyMoDAQ's own have some hundreds."""
 
 OWN = "pymo_"
