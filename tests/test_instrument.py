@@ -180,7 +180,7 @@ def test_a_file_of_another_kind_is_refused(table, text):
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(NotFoundError, match="there is epics_example, .*simulated_lab"):
+    with pytest.raises(NotFoundError, match=r"there is epics_example, .*simulated_lab"):
         load_devices("room12")
     with pytest.raises(NotFoundError, match=r"no file of devices .*room12\.yml"):
         load_devices(tmp_path / "room12.yml")
