@@ -17,6 +17,7 @@ from .documents import REPLAY
 from .init import INIT
 from .listing import LS
 from .looking import SHOW, VALIDATE
+from .plugins import PLUGINS
 from .running import DEMO, RECOVER
 from .serving import SERVE
 from .terminal import prepare_output
@@ -27,7 +28,7 @@ __all__ = ["main"]
 
 _COMMANDS = (
     *(DEMO, LS, SHOW, REPLAY, CONVERT),
-    *(VALIDATE, VERIFY, RECOVER, SERVE, WRITE, INIT),
+    *(VALIDATE, VERIFY, RECOVER, SERVE, WRITE, INIT, PLUGINS),
 )
 
 _EXIT_CODES = """\

@@ -65,6 +65,14 @@ PYMODAQ36 = Environment(
     "from qtpy import QtWidgets; QtWidgets.QApplication([]);"
     "import pymodaq.daq_utils.h5modules",
 )
+# PyMoDAQ whole, with the plugins that are simulated, and what runs a plan.
+PLUGINS = Environment(
+    "plugins",
+    "requirements-plugins.txt",
+    "PYMO_PLUGINS_PYTHON",
+    "import bluesky, guarneri, pymodaq_plugins_mock, pymodaq_plugins_mockexamples;"
+    "from qtpy import QtWidgets; QtWidgets.QApplication([])",
+)
 
 
 def python_of(environment: Environment, home: Path) -> Path:

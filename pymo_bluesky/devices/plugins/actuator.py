@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from ophyd import Component as Cpt
 from ophyd import Device
@@ -132,6 +132,9 @@ class PluginActuator(Device, PositionerBase):  # pyright: ignore[reportIncompati
             self.driver.close()
             raise
         self._precision = self.driver.decimals() if precision is None else precision
+        self._begin(here)
+
+    def _begin(self, here: float) -> None:
         self.readback.name = self.name
         self.setpoint.put(here, force=True)
         self.move_type.put(self.driver.found.short_name, force=True)
@@ -156,7 +159,7 @@ class PluginActuator(Device, PositionerBase):  # pyright: ignore[reportIncompati
     def position(self) -> float:
         """Where the hardware is, in `egu`."""
         if getattr(self._telling, "a_status", False):
-            return self._position
+            return float(cast("float", self._position))
         return self.refresh()
 
     @contextlib.contextmanager

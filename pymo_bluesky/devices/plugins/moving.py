@@ -107,7 +107,15 @@ class ActuatorDriver(PluginDriver):
             )
         if self._axis is not None:
             given["controller/axis"] = self._axis
+        self._given_epsilon = given.get("epsilon")
         return super()._initial_settings(cls, given)
+
+    def _make(self, cls: Any, initial: Any) -> None:
+        super()._make(cls, initial)
+        if self._given_epsilon is not None:
+            # DAQ_Move_base, when it chooses its axis, goes back to the class' own.
+            self.plugin.epsilon = initial["epsilon"]
+            self.settings.child("epsilon").setValue(initial["epsilon"])
 
     def _connect(self, direct: Any) -> None:
         plugin = self.plugin

@@ -1,0 +1,1 @@
+"""Plugins that fail in the ways real ones do, as their settings say; no instrument."""
