@@ -12,6 +12,7 @@ import datetime
 import json
 import math
 import struct
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -47,7 +48,10 @@ def dtype_name(dtype: np.dtype[Any]) -> Any:
 
 def dtype_of(name: Any) -> np.dtype[Any]:
     """The dtype that `dtype_name` named."""
-    return np.lib.format.descr_to_dtype(_tuples(name) if type(name) is list else name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names that numpy gives up one day
+        descr = _tuples(name) if type(name) is list else name
+        return np.lib.format.descr_to_dtype(descr)
 
 
 def _tuples(descr: Any) -> Any:

@@ -11,6 +11,7 @@ import ast
 import json
 import math
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
@@ -182,6 +183,8 @@ def _unwrapped(text: str) -> Any:
     if data in ("nan", "inf", "-inf"):
         return float(data)
     try:
-        return ast.literal_eval(_NUMPY.sub(r"\1", data) if "np." in data else data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes that Python gives up one day
+            return ast.literal_eval(_NUMPY.sub(r"\1", data) if "np." in data else data)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text

@@ -8,6 +8,7 @@ known here, so no name in a pickle is ever looked up.
 from __future__ import annotations
 
 import pickletools
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -59,12 +60,9 @@ def plain_value(data: bytes) -> Any:
     stack: list[Any] = []
     memo: dict[int, Any] = {}
     try:
-        for number, (code, argument, _) in enumerate(pickletools.genops(data)):
-            if number > _MOST_OPCODES:
-                raise ValueError("a pickle of more than 100,000 steps")
-            if code.name == "STOP":
-                break
-            _step(code.name, argument, stack, memo)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes that Python gives up one day
+            _run(data, stack, memo)
     except (
         LookupError,
         TypeError,
@@ -76,6 +74,15 @@ def plain_value(data: bytes) -> Any:
     if len(stack) != 1 or stack[0] is _MARK:
         raise ValueError("a pickle that leaves not one value")
     return stack[0]
+
+
+def _run(data: bytes, stack: list[Any], memo: dict[int, Any]) -> None:
+    for number, (code, argument, _) in enumerate(pickletools.genops(data)):
+        if number > _MOST_OPCODES:
+            raise ValueError("a pickle of more than 100,000 steps")
+        if code.name == "STOP":
+            return
+        _step(code.name, argument, stack, memo)
 
 
 def _step(name: str, argument: Any, stack: list[Any], memo: dict[int, Any]) -> None:

@@ -26,6 +26,10 @@ FOUND = [
     b"\x01" + b"[" * 100_000,
     b'\x01{"!tuple":5}',
     b"\x02\xc7\x02\x01\x90",
+    # Python and numpy warn of these, which is an error in some programs.
+    b"\x02\xc7\x07\x02\x92\xa2|a\xc4\x01 ",
+    b"\x03S'\\8'\n.",
+    rb"""\x04{"module":"b","type":"str","data":"'\\8'"}""".replace(rb"\x04", b"\x04"),
     b'\x04{"module":"builtins","type":"int","data":"' + b"-" * 100_000 + b'1"}',
 ]
 
