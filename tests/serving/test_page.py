@@ -149,7 +149,12 @@ def test_the_latest_scans_come_first_page_by_page(page):
 
 
 def test_a_scan_is_found_by_sample_plan_file_and_day(page):
-    for words, count in (("wafer 07", 1), ("COUNT", 60), ("grid.h5", 1), ("spiral", 0)):
+    for words, count in (
+        ("wafer 07", 1),
+        ("COUNT WAFER", 60),
+        ("grid.h5", 1),
+        ("spiral", 0),
+    ):
         if count:
             page.search(words, count)
         else:
