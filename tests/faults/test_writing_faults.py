@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.faults
 
 SCRIPTS = ("one run", "interleaved runs", "appending")
-EVERY = {"one run": 13, "interleaved runs": 29, "appending": 13}
+EVERY = {"one run": 29, "interleaved runs": 59, "appending": 29}
 ENOSPC, EIO, EDQUOT, EROFS, EINTR = 28, 5, 122, 30, 4
 KILLS = {
     "killed before the call": {"shim_kill": 1},
@@ -62,7 +62,7 @@ def test_a_kill_loses_no_document_and_harms_no_scan(writing_lab, script, how):
     assert_all_came_back(results)
     assert {result["rc"] for result in results} == {-9}
     # Some were killed while the run went on, others while its scan was added.
-    assert len({len(result["acked"]) for result in results}) >= 5
+    assert len({len(result["acked"]) for result in results}) >= 2
 
 
 @cases(ERRORS)
@@ -97,7 +97,7 @@ def test_a_recovery_may_itself_be_cut_off(writing_lab, script, how):
     results = writing_lab("recover", {**how, "states": states})
     assert_all_came_back(results)
     assert {result["rc"] for result in results} == {-9 if "shim_kill" in how else 0}
-    assert len({result["state"] for result in results}) >= 2
+    assert len({result["state"] for result in results}) == len(states)
 
 
 def test_kills_at_random_moments_lose_nothing(writing_lab):

@@ -326,15 +326,14 @@ def writings(
 def recover_task(folder: Path, how: dict) -> None:
     """Let the recovery of what a kill left go wrong at every call."""
     script, before, seed = prepared(folder, how)
-    kills = {"script": how["script"], "shim_kill": 1, "shim_half": 1}
     states: list[tuple[Path, list[int]]] = []
-    wanted = iter(how["states"])
-    at = next(wanted)
-    for here, result in writings(folder, kills, script, seed):
-        if result["n"] == at and any(here.rglob("*.journal")):
+    for at in how["states"]:
+        kill = {"script": how["script"], "shim_kill": 1, "shim_half": 1}
+        only = {**kill, "first": at, "every": 10**6}
+        for here, result in writings(folder, only, script, seed):
+            assert any(here.rglob("*.journal"))
             states.append((folder / f"state{at}", result["acked"]))
             shutil.copytree(here, states[-1][0])
-            at = next(wanted, -1)
     for state, acked in states:
 
         def prepare(here: Path, state: Path = state) -> None:
