@@ -14,7 +14,9 @@ from .integrity import (
     Tally,
     TopSeal,
     compare,
+    log_path,
     log_rows,
+    log_size,
     raw_path,
     rows_digest,
     take,
@@ -26,6 +28,7 @@ from .store import Node, Tree, open_tree
 
 __all__ = ["Verified", "told", "verified", "verify"]
 
+_MOST_LINES = 100_000
 _DAMAGE = (
     LookupError,
     TypeError,
@@ -131,6 +134,7 @@ def _damaged(where: str, error: BaseException) -> Problem:
 def _all(tree: Tree, found: Verified) -> Iterator[Problem]:
     layout = layout_of(tree, found.path)
     numbers: set[int] = set()
+    logged = 0
     for number, scan in scan_nodes(tree, layout):
         try:
             seal = ScanSeal.read(scan)
@@ -140,11 +144,14 @@ def _all(tree: Tree, found: Verified) -> Iterator[Problem]:
                 continue
             numbers.add(number)
             found.sealed.append(scan.name)
+            logged = max(logged, seal.log[0] + seal.log[1])
             yield from _sealed(tree, layout, scan, seal, found.tally)
         except _DAMAGE as error:
             numbers.add(number)
             yield _damaged(scan.path, error)
     yield from _top(tree, layout, numbers)
+    if logged:
+        yield from _later_lines(tree, layout, logged)
 
 
 def _sealed(
@@ -192,6 +199,19 @@ def _unsealed(scan: Node, tally: Tally) -> Iterator[Problem]:
         f"{here.size:,} bytes of values were read, which shows damage only where HDF5 "
         "itself notices it",
     )
+
+
+def _later_lines(tree: Tree, layout: Layout, logged: int) -> Iterator[Problem]:
+    """Lines of the log that no scan vouches for must at least be lines.
+
+    A damaged length of the log shows as rows that nobody wrote.
+    """
+    more = log_size(tree, layout) - logged
+    rows = log_rows(tree, layout, logged, min(more, _MOST_LINES))
+    if more > _MOST_LINES or not all(rows):
+        where = printable(log_path(layout))
+        message = f"{more:,} lines follow those that were written, some of them empty"
+        yield Problem(where, "error", "changed", message)
 
 
 def _top(tree: Tree, layout: Layout, numbers: set[int]) -> Iterator[Problem]:

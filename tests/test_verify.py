@@ -180,6 +180,13 @@ def test_lines_of_the_log_are_covered_and_new_ones_are_not(dataset):
     assert kinds(dataset) == [("error", "changed")]
 
 
+def test_rows_of_the_log_that_nobody_wrote_are_told(dataset):
+    with h5py.File(dataset, "r+") as file:
+        log = scan_of(file, 0).parent["Logger"]
+        log.resize(len(log) + 128, axis=0)
+    assert kinds(dataset) == [("error", "changed")]
+
+
 def test_what_others_put_into_a_scan_is_a_warning(dataset):
     with h5py.File(dataset, "r+") as file:
         scan_of(file, 0).create_group("Analysis")
