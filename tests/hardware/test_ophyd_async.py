@@ -1,5 +1,6 @@
 """ophyd-async devices: step and fly scans, written, linked, replayed, shown."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -19,25 +20,30 @@ from pymo_bluesky.replaying.comparing import differences
 
 pytestmark = pytest.mark.extras
 
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "ophyd-async.md"
 POINTS = 5
+
+
+def block(language):
+    (found,) = re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(), re.S)
+    return found
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """A motor and a detector out of a YAML file, in the loop of a RunEngine."""
+    """The motor and the detector of the how-to page, in the loop of a RunEngine."""
     needs("ophyd_async.sim", "async")
     folder = tmp_path_factory.mktemp("async")
     (folder / "frames").mkdir()
-    (folder / "room.yml").write_text(
-        "ophyd_async.sim.SimMotor:\n  - {name: stage, units: mm, labels: [motors]}\n"
-        f"async_lab.blob:\n  - {{name: blob, folder: '{folder / 'frames'}'}}\n"
-    )
+    text = block("yaml").replace("/data/frames", str(folder / "frames"))
+    (folder / "room.yml").write_text(text)
+    (folder / "my_lab.py").write_text(block("python"))
     engine = RunEngine({}, context_managers=[])
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(Path(__file__).parent)
+        patch.syspath_prepend(folder)
         devices = load_devices(folder / "room.yml")
         yield engine, devices, folder
-    sys.modules.pop("async_lab", None)
+    sys.modules.pop("my_lab", None)
 
 
 def fly(detector, motor):
