@@ -48,6 +48,11 @@ def _add_replay(parser: argparse.ArgumentParser) -> None:
         help="with --fill: a folder where those files may be (default: near the "
         "dataset); can be given again",
     )
+    _add_follow(parser)
+    add_to_tiled(parser)
+
+
+def _add_follow(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--follow",
         action="store_true",
@@ -66,7 +71,6 @@ def _add_replay(parser: argparse.ArgumentParser) -> None:
         0.0,
         "with --follow: how long to wait for another run when all have stopped",
     )
-    add_to_tiled(parser)
 
 
 def _add_seconds(
