@@ -347,7 +347,7 @@ class EventTable(TableAdapter):
         partitions = max(1, -(-rows // _PARTITION_ROWS))
         fields = [(name, _arrow(c.values.dtype)) for name, c in columns.items()]
         structure = TableStructure.from_schema(pyarrow.schema(fields), partitions)
-        super().__init__([None] * partitions, structure)
+        super().__init__(pandas.DataFrame(), structure)  # rows are read when asked for
 
     def __dask_tokenize__(self) -> str:
         """What Tiled makes an ETag of."""

@@ -32,6 +32,8 @@ __all__ = ["MISSING", "fits", "member", "order", "texts"]
 Metadata = Mapping[str, Any]
 MISSING = object()
 
+_WILD = {"%": ".*", "_": "."}
+
 _ORDERS = {name: getattr(operator, name) for name in ("lt", "le", "gt", "ge")}
 
 
@@ -104,7 +106,7 @@ def _compared(query: Any, value: Any) -> bool:
 def _alike(query: Any, value: Any) -> bool:
     """SQL's LIKE: ``%`` stands for any text, ``_`` for one character."""
     parts = (
-        {"%": ".*", "_": "."}.get(character, re.escape(character))
+        _WILD[character] if character in _WILD else re.escape(character)
         for character in query.pattern
     )
     pattern = re.compile("".join(parts), re.IGNORECASE | re.DOTALL)

@@ -49,6 +49,7 @@ def page_router(runs: Runs) -> APIRouter:
     _add_page(router)
     _add_lists(router, runs)
     _add_scans(router, runs)
+    _add_files(router, runs)
     return router
 
 
@@ -143,6 +144,8 @@ def _add_scans(router: APIRouter, runs: Runs) -> None:
         except PymoError:  # the scan itself is shown, and tells what is wrong
             return _json({})
 
+
+def _add_files(router: APIRouter, runs: Runs) -> None:
     @router.get("/api/picture/{uid}", dependencies=[_may_read()])
     def picture(uid: str, number: int = 0) -> Response:
         pictures = pictures_of(runs[uid])

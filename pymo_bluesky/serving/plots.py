@@ -202,25 +202,30 @@ def plot(
     steps = [-(-len(d.values) // most) for d in shown]
     key = (*places, *(slice(None, None, step) for step in steps))
     measured = _measured(visited, dimensions, key)
-    arrays = channel.arrays
-    if how != "line":
-        arrays = arrays[view.array : view.array + 1] if view.array >= 0 else ()
-    if not arrays:
-        raise NotFoundError(f"the channel has no array {view.array}")
-    positions = how == "points"
-    axes = _positions(branch) if positions else shown
+    axes = _positions(branch) if how == "points" else shown
     signal = bool(shown) and all(d.signal for d in shown)
     return {
         "how": how,
         "ways": ways,
         "axes": [_axis(d, n) for d, n in zip(axes, steps * len(axes), strict=False)],
-        "series": [_series(a, key, measured, how) for a in arrays],
+        "series": [
+            _series(a, key, measured, how) for a in _chosen(channel, how, view.array)
+        ],
         "arrays": [a.label for a in channel.arrays],
         "sliders": [_slider(d, n) for d, n in zip(chosen, places, strict=True)],
         "rois": [_outline(roi, shown) for roi in rois] if signal else [],
         "square": signal,
         "measured": bool(np.any(measured)),
     }
+
+
+def _chosen(channel: Channel, how: str, number: int) -> tuple[Array, ...]:
+    """The arrays that are drawn together: all as lines, else one."""
+    if how == "line":
+        return channel.arrays
+    if not 0 <= number < len(channel.arrays):
+        raise NotFoundError(f"the channel has no array {number}")
+    return channel.arrays[number : number + 1]
 
 
 def _places(

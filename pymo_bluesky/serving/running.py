@@ -176,16 +176,6 @@ def _server(
             "an API key holds letters and digits only, as it goes into URLs"
         )
 
-    class Server(uvicorn.Server):
-        """Tells when it answers."""
-
-        when_ready: Callable[[], None]
-
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            if self.started:
-                self.when_ready()
-
     logging_config = copy.deepcopy(LOGGING_CONFIG)
     for about in logging_config["loggers"].values():
         about["level"] = "WARNING"
@@ -203,4 +193,20 @@ def _server(
         timeout_graceful_shutdown=int(_SECONDS),
         server_header=False,
     )
-    return Server(config), Address(host, listening.getsockname()[1], key)
+    return _telling(uvicorn.Server)(config), Address(
+        host, listening.getsockname()[1], key
+    )
+
+
+def _telling(base: type[Any]) -> type[Any]:
+    """A server of uvicorn that tells when it answers."""
+
+    class Server(base):
+        when_ready: Callable[[], None]
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                self.when_ready()
+
+    return Server

@@ -13,16 +13,16 @@ from specimens import unpacked
 
 from pymo_bluesky import export
 
-webdriver = needs("selenium.webdriver", "browser")
+webdriver = needs("selenium.webdriver", "test-browser")
 needs("tiled.server.app", "tiled")
 serving = needs("pymo_bluesky.serving", "tiled")
 CHROMIUM = needs_program("chromium", "chromium")
 DRIVER = needs_program("chromedriver", "chromium-driver")
 
-By = needs("selenium.webdriver.common.by", "browser").By
-Keys = needs("selenium.webdriver.common.keys", "browser").Keys
-Select = needs("selenium.webdriver.support.ui", "browser").Select
-Wait = needs("selenium.webdriver.support.ui", "browser").WebDriverWait
+By = needs("selenium.webdriver.common.by", "test-browser").By
+Keys = needs("selenium.webdriver.common.keys", "test-browser").Keys
+Select = needs("selenium.webdriver.support.ui", "test-browser").Select
+Wait = needs("selenium.webdriver.support.ui", "test-browser").WebDriverWait
 
 pytestmark = [
     pytest.mark.browser,
