@@ -216,6 +216,37 @@ def test_a_snaked_scan_is_replayed_in_the_order_of_visiting(tmp_path):
     assert np.array_equal(images[3], array[1, 2])
 
 
+def test_names_with_dots_and_slashes_become_keys_that_documents_allow(tmp_path):
+    path = unpacked("1.6.4/dataset_scans", tmp_path)
+    with h5py.File(path, "r+") as file:
+        file["Raw_datas/Scan000/Detector000"].attrs["name"] = "I/I0 v1.2"
+    found = documents(path, scan=0)
+    for name, doc in found:
+        schema_validators[DocumentNames[name]].validate(doc)
+    (start,), (descriptor,) = of_kind(found, "start"), of_kind(found, "descriptor")
+    assert "I_I0 v1_2" in descriptor["object_keys"]
+    assert start["pymodaq"]["titles"] == {"I_I0 v1_2": "I/I0 v1.2"}
+    (again,) = export(found, tmp_path, "again")["pymodaq"]
+    (scan,) = open_dataset(again).scans
+    assert "I/I0 v1.2" in [module.title for module in scan.detectors]
+
+
+def test_positions_that_an_axis_does_not_tell_are_nan(tmp_path):
+    path = unpacked("1.6.4/dataset_scans", tmp_path)
+    with h5py.File(path, "r+") as file:
+        scan = file["Raw_datas/Scan000"]
+        attributes, values = dict(scan["Scan_x_axis"].attrs), scan["Scan_x_axis"][()]
+        del scan["Scan_x_axis"]
+        scan["Scan_x_axis"] = values[:-1]
+        scan["Scan_x_axis"].attrs.update(attributes)
+    found = documents(path, scan=0)
+    positions = [event["data"]["Xaxis"] for event in of_kind(found, "event")]
+    assert np.array_equal(positions, [*values[:-1], np.nan], equal_nan=True)
+    (start,) = of_kind(found, "start")
+    assert any("the others are NaN" in g for g in start["pymodaq"]["guessed"])
+    assert "plan_pattern" not in start
+
+
 # --------------------------------------------------------------------- always the same
 
 

@@ -39,6 +39,22 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
         metavar="LAYOUT",
         help="pymodaq5, which PyMoDAQ 4 and 5 open (default), or pymodaq3",
     )
+    _add_limits(parser)
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="tell of each file of a folder, not only of those that failed",
+    )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="write what became of each file, as lines of JSON, to a new file",
+    )
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers",
         type=int,
@@ -59,18 +75,6 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
         default=4.0,
         metavar="GIB",
         help="memory for one file (default: %(default)g)",
-    )
-    parser.add_argument(
-        "-v",
-        "--verbose",
-        action="store_true",
-        help="tell of each file of a folder, not only of those that failed",
-    )
-    parser.add_argument(
-        "--report",
-        type=Path,
-        metavar="FILE",
-        help="write what became of each file, as lines of JSON, to a new file",
     )
 
 

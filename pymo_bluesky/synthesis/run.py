@@ -185,27 +185,34 @@ def _start(
     start.update(streams[0].navigation())
     for stream in streams:
         guessed += stream.guessed
-    left_out = [label for stream in streams for label in stream.described.left_out]
-    titles = _titles(scan)
     start["pymodaq"] = {
         "version": origin.version,
         "layout": origin.layout,
         "scan_name": scan.name,
         "scan_type": str(about.get("scan_type") or ""),
         "scan_sub_type": str(about.get("scan_sub_type") or ""),
-        "actuators": _actuators(streams),
-        **({"titles": titles} if titles else {}),
         "attributes": _plain(_own(scan)),
         "settings": scan.settings.decode("utf-8", "replace"),
         "guessed": [*origin.guessed, *guessed],
-        **streams[0].declared(),
-        **({"left_out": left_out} if left_out else {}),
+        **_declared(scan, streams),
         "thumbnails": [
             {"path": path, "png": base64.b64encode(data).decode()}
             for path, data in origin.pictures.items()
         ],
     }
     return start
+
+
+def _declared(scan: Scan, streams: Sequence[Stream]) -> dict[str, Any]:
+    """What recording the documents again needs, and what they leave out."""
+    titles = _titles(scan)
+    left_out = [label for stream in streams for label in stream.described.left_out]
+    return {
+        "actuators": _actuators(streams),
+        **({"titles": titles} if titles else {}),
+        **streams[0].declared(),
+        **({"left_out": left_out} if left_out else {}),
+    }
 
 
 def _actuators(streams: Sequence[Stream]) -> list[str]:
