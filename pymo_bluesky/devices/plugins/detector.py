@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 from ophyd import Component as Cpt
+from ophyd.status import DeviceStatus
+from ophyd.utils import WaitTimeoutError
 
 from pymo_bluesky.devices.detector import Frames
 from pymo_bluesky.devices.dimensions import DetectorND
@@ -20,6 +23,9 @@ from pymo_bluesky.devices.regions import roi_components
 from pymo_bluesky.devices.setting import Setting
 
 __all__ = ["PluginDetector"]
+
+# How long a stop waits for the thread that grabs.
+_STOP_GRACE = 1.0
 
 
 class PluginDetector(DetectorND):
@@ -107,6 +113,7 @@ class PluginDetector(DetectorND):
         **device: Any,
     ) -> None:
         self.live = live
+        self._interrupted = False
         self.grab_timeout = timeout
         self.driver = DetectorDriver(
             find_plugin(plugin, "detector"),
@@ -116,7 +123,7 @@ class PluginDetector(DetectorND):
             timeout=answer_timeout,
         )
         try:
-            first = self._first_frame(probe=probe)
+            first = self._frame = self._first_frame(probe=probe)
             self._layout = Layout(first)
             self._tailor(first, rois)
             super().__init__("", name=name, **device)
@@ -159,20 +166,60 @@ class PluginDetector(DetectorND):
         return staged
 
     def unstage(self) -> list[object]:
-        """Undo `stage`."""
-        if self.live:
-            self.driver.stop()
+        """Undo `stage`; a grab that is still under way is stopped."""
+        if self.driver.busy:
+            self._stop_grab()
         return super().unstage()
+
+    def pause(self) -> None:
+        """Stop what is going on; the RunEngine calls it when a plan pauses.
+
+        The plan will trigger again. Its first trigger must not fail (it would fail the
+        plan), and must give nothing either: until the next, reading is refused.
+        """
+        if self.driver.busy:
+            self._interrupted = True
+            self._stop_grab()
+
+    def resume(self) -> None:
+        """Go on in live mode; a grab is started again by the plan."""
+        if self.live and not self.driver.live:
+            self.driver.start_live(self.naverage.get())
+
+    def _stop_grab(self) -> None:
+        self.driver.stop()
+        if self._last is not None and not self._last.done:
+            # So that the next trigger finds the detector free.
+            with contextlib.suppress(PluginError, WaitTimeoutError):
+                self._last.wait(_STOP_GRACE)
 
     def grab(self) -> Frames:
         """Let the plugin grab, and sort what it gave by channel."""
         count = self.naverage.get() if self.hardware_averaging else 1
-        frame = self.driver.grab(count, self.grab_timeout)
-        for attr, values in self._layout.axes(frame).items():
+        try:
+            if not self._interrupted:
+                self._frame = self.driver.grab(count, self.grab_timeout)
+        except PluginError:
+            if not self._interrupted:
+                raise
+        for attr, values in self._layout.axes(self._frame).items():
             axis = getattr(self, attr)
             if not np.array_equal(axis.get(), values):
                 axis.put(values)
-        return self._layout.frames(frame)
+        return self._layout.frames(self._frame)
+
+    def _start(self, accept: Any) -> DeviceStatus:
+        self._interrupted = False
+        return super()._start(accept)
+
+    def read(self) -> Any:
+        """Return the last measurement, the first being made when there is none."""
+        if self._interrupted:
+            raise PluginError(
+                f"{self.name} was stopped by a pause before it gave data; trigger it "
+                "again"
+            )
+        return super().read()
 
     def stop(self, *, success: bool = False) -> None:
         """Stop the hardware; a grab under way fails."""

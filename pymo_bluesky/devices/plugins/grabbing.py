@@ -46,6 +46,11 @@ class DetectorDriver(PluginDriver):
         """Whether frames come without being asked for."""
         return self._live is not None
 
+    @property
+    def busy(self) -> bool:
+        """Whether somebody waits for data, or frames come by themselves."""
+        return self._wanted is not None or self.live
+
     # ------------------------------------------------------------------ data
 
     def _announced(self, data: Any) -> None:

@@ -292,19 +292,33 @@ def test_a_plugin_that_blocks_in_a_move_is_stopped_from_outside(engine, build, c
 
 
 @pytest.mark.parametrize("way", ["nothing", "blocks"])
-def test_a_pause_stops_the_detector(engine, run, build, way):
+def test_a_pause_stops_the_detector_and_a_resume_grabs_again(engine, run, build, way):
     diode = build(VIEW, name="diode")
     plugin = diode.driver.plugin
+    diode.trigger().wait(30)  # else the plan's `describe` would be what is paused
     diode.settings.way.put(way)
-    grabs = []
-    real = plugin.grab_data
-    plugin.grab_data = lambda *a, **k: (grabs.append(1), real(*a, **k))[1]
-    interrupt_when(engine, lambda: grabs)
+    interrupt_when(engine, lambda: diode.driver.busy)
     with pytest.raises(RunEngineInterrupted):
         engine(bp.count([diode]))
-    diode.stop()
     assert plugin.stops
+    assert not diode.driver.busy
+    with pytest.raises(PluginError, match="was stopped by a pause"):
+        diode.read()
+    diode.settings.way.put("signal")
+    engine.resume()
+    assert run.of("stop")[-1]["exit_status"] == "success"
+    assert len(run.of("event")) == 1
+
+
+def test_an_aborted_live_detector_is_silent(engine, run, build):
+    diode = build(VIEW, name="diode", live=True)
+    diode.trigger().wait(30)
+    interrupt_when(engine, lambda: len(run.of("event")) > 2)
+    with pytest.raises(RunEngineInterrupted):
+        engine(bp.count([diode], None))
+    assert not diode.driver.plugin.live
     engine.abort()
+    assert not diode.driver.busy
     assert run.of("stop")[-1]["exit_status"] == "abort"
 
 
