@@ -144,7 +144,7 @@ class PymodaqWriter:
         self._lost: dict[str, str] = {}
         self._lock = threading.RLock()
         self._handler = LogLines(self._runs)
-        self._syncing = sync_interval and Syncing(self._runs, sync_interval)
+        self._syncing = Syncing(self._runs, sync_interval)
         if max_pending is not None:
             weakref.finalize(self, _drain, self._runs)  # at exit, too
 
@@ -255,8 +255,7 @@ class PymodaqWriter:
             self._runs[uid] = run
             self._landing.paths[uid] = run.dataset
             self.status.runs = len(self._runs)
-            if self._syncing:
-                self._syncing.begin()
+            self._syncing.begin()
         self._report(run, run.look())
 
     def _opened(self, start: Mapping[str, Any]) -> OpenRun:
@@ -325,8 +324,7 @@ class PymodaqWriter:
             del self._runs[run.uid]
             if not self._runs:
                 self._handler.detach()
-                if self._syncing:
-                    self._syncing.end()
+                self._syncing.end()
             if why is None:
                 self._homes.forget(run.uid)
             else:

@@ -25,10 +25,10 @@ class Syncing:
     runs
         The open runs.
     interval
-        Seconds between two rounds.
+        Seconds between two rounds; without it the system decides.
     """
 
-    def __init__(self, runs: Mapping[str, OpenRun], interval: float) -> None:
+    def __init__(self, runs: Mapping[str, OpenRun], interval: float | None) -> None:
         self._open = runs
         self._interval = interval
         self._ended = threading.Event()
@@ -36,6 +36,8 @@ class Syncing:
 
     def begin(self) -> None:
         """See that it goes on."""
+        if self._interval is None:
+            return
         if self._pid != os.getpid() or self._ended.is_set():
             self._pid, self._ended = os.getpid(), threading.Event()
             threading.Thread(
