@@ -17,6 +17,7 @@ from ..replaying import loose_documents, stored_index
 from ..replaying.rows import text_lines
 from ..store.nodes import Node
 from ..store.opening import Source, Tree
+from ..store.rules import MEMORY
 from ..values import from_json
 from .dataset import DAMAGE, Dataset, layout_of
 from .scan import Scan
@@ -32,7 +33,9 @@ MAX_NODES = 1_000_000
 _CLASSES = ("GROUP", "CARRAY", "EARRAY", "VLARRAY")
 
 
-def validate(path: str | os.PathLike[str], *, isolated: bool = False) -> list[Problem]:
+def validate(
+    path: str | os.PathLike[str], *, memory: int = MEMORY, isolated: bool = False
+) -> list[Problem]:
     """Everything that is wrong with a dataset.
 
     Looked at are: that every node bears what PyMoDAQ needs to open the file, that axes
@@ -44,8 +47,8 @@ def validate(path: str | os.PathLike[str], *, isolated: bool = False) -> list[Pr
     ----------
     path
         The dataset.
-    isolated
-        Whether a process of its own reads it; see `open_dataset`.
+    memory, isolated
+        As for `open_dataset`.
 
     Returns
     -------
@@ -57,16 +60,16 @@ def validate(path: str | os.PathLike[str], *, isolated: bool = False) -> list[Pr
     NotFoundError
         When there is no such file.
     """
-    found = _collected(_all(Path(path), isolated), printable(str(path)))
+    found = _collected(_all(Path(path), memory, isolated), printable(str(path)))
     return sorted(dict.fromkeys(found), key=lambda problem: problem.severity != "error")
 
 
-def _all(path: Path, isolated: bool) -> Iterator[Problem]:
-    with Source(path, isolated=isolated).opened() as tree:
+def _all(path: Path, memory: int, isolated: bool) -> Iterator[Problem]:
+    with Source(path, memory=memory, isolated=isolated).opened() as tree:
         layout = layout_of(tree, path)
         yield from _collected(_classes(tree, layout), "/")
         yield from _collected(_needs(tree, layout), "/")
-        with Dataset(path, isolated=isolated) as dataset:
+        with Dataset(path, memory=memory, isolated=isolated) as dataset:
             yield from dataset.outer_problems
             for scan in dataset.scans:
                 yield from _collected(_scan(tree, scan), printable(scan.path))

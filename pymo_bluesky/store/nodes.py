@@ -33,6 +33,9 @@ MAX_ATTRIBUTES = 10_000
 _ROW = 256
 """Bytes that a row of a text counts for beside its own: what reads it keeps objects."""
 
+_EMPTY = 1000
+"""Empty rows one after another; nobody writes a single one."""
+
 _UNREADABLE = (OSError, RuntimeError, KeyError, TypeError, ValueError)
 
 
@@ -228,16 +231,18 @@ class Node:
         FormatError
             When they take more memory than they may; empty rows count too.
         """
-        left, rows, most = self.rules.free, 1, self.rows_at_once()
+        left, rows, most, empty = self.rules.free, 1, self.rows_at_once(), 0
         at, size = 0, math.prod(self.shape)
         while at < size:
             for row in np.atleast_1d(self[at : at + rows]):
                 data = row.tobytes() if isinstance(row, np.ndarray) else bytes(row)
                 left -= len(data) + _ROW
-                if left < 0:
+                empty = 0 if data else empty + 1
+                if left < 0 or empty > _EMPTY:
                     raise FormatError(
                         f"{printable(self.path)}: its {size:,} rows take more than "
-                        f"{self.rules.free:,} bytes; the rest is not read"
+                        f"{self.rules.free:,} bytes, or more than {_EMPTY:,} in a row "
+                        "are empty; the rest is not read"
                     )
                 yield data
             at, rows = at + rows, min(2 * rows, most)

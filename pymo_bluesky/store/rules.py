@@ -22,8 +22,9 @@ class Rules:
     allowed
         Other files that the values of arrays may lie in.
     memory
-        Bytes that attributes and log may take together. A quarter is what one read may
-        give whatever the file holds, a sixteenth what one attribute may take.
+        Bytes that attributes, as stored and decoded, may take. A quarter is what a log
+        may, and what one read may give whatever the file holds; a sixteenth what one
+        attribute may.
     """
 
     allowed: Allowed = NOWHERE
@@ -48,17 +49,18 @@ class Rules:
         Raises
         ------
         FormatError
-            When all attributes that were read are more than `memory`.
+            When all attributes that were read are more than half of `memory`.
         """
         more = size - self._sizes.get(node, 0)
         if more <= 0:
             return
         self._sizes[node] = size
         self._taken[0] += more
-        if self._taken[0] > self.memory:
+        if self._taken[0] > self.memory // 2:  # decoded they are there twice
             raise FormatError(
                 f"{printable(path)}: the attributes of this file take more than "
-                f"{self.memory:,} bytes; if you trust it, give it more: memory=..."
+                f"{self.memory // 2:,} bytes; if you trust it, give it twice that it "
+                "needs: memory=..."
             )
 
     def stray(self, node: int) -> str | None:

@@ -33,7 +33,7 @@ BUDGET = 256 * 2**20
 PACKAGES = 128 * 2**20
 """What importing h5py, numpy and xarray takes, of the memory that is measured."""
 
-LIMITS = Limits(memory=3 * 2**30, seconds=60)
+LIMITS = Limits(memory=3 * 2**30, seconds=300)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pymo_bluesky.values import pack, to_json
 
 pytestmark = pytest.mark.fuzz
 
-ROUNDS = int(os.environ.get("PYMO_FLIPS", "120"))
+ROUNDS = int(os.environ.get("PYMO_FLIPS", "60"))
 SEED = int(os.environ.get("PYMO_SEED", "1"))
 
 FOUND = [
@@ -64,7 +64,7 @@ def _bytes(text):
 @pytest.mark.parametrize("number", range(len(DECODERS)))
 def test_damaged_seeds_raise_nothing_else(number, seeds):
     chance = random.Random(SEED + number)
-    for _ in range(25 * ROUNDS):
+    for _ in range(50 * ROUNDS):
         data = bytearray(chance.choice(seeds))
         for _ in range(chance.randrange(4)):
             if data:

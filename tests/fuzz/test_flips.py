@@ -23,7 +23,7 @@ from pymo_bluesky.replaying.jsonl import to_line
 
 pytestmark = pytest.mark.fuzz
 
-FLIPS = int(os.environ.get("PYMO_FLIPS", "120"))
+FLIPS = int(os.environ.get("PYMO_FLIPS", "60"))
 SEED = int(os.environ.get("PYMO_SEED", "1"))
 ARRAYS = ["p05", "p12"]
 
