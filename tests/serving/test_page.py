@@ -52,7 +52,7 @@ def folder(tmp_path_factory):
     """60 plain runs, real ones of ours and PyMoDAQ's, hostile names, damage."""
     folder = tmp_path_factory.mktemp("lab")
     for number in range(60):
-        documents = a_run(number, plan_name="count", sample=f"wafer {number:02d}")
+        documents = a_run(number, plan_name="count", sample=f"wafer_{number:02d}")
         export(documents, folder, file_prefix=f"plain_{number:02d}")
     export(load(stream("p05")), folder, file_prefix="grid")
     export(load(stream("p11_spectro_scan")), folder, file_prefix="spectro")
@@ -150,7 +150,7 @@ def test_the_latest_scans_come_first_page_by_page(page):
 
 def test_a_scan_is_found_by_sample_plan_file_and_day(page):
     for words, count in (
-        ("wafer 07", 1),
+        ("wafer_07", 1),
         ("COUNT WAFER", 60),
         ("grid.h5", 1),
         ("spiral", 0),
@@ -173,7 +173,7 @@ def test_a_scan_is_found_by_sample_plan_file_and_day(page):
 
 def test_columns_sort_up_and_down(page):
     page.search("wafer", 60)
-    for wanted in ("wafer 00", "wafer 59"):
+    for wanted in ("wafer_00", "wafer_59"):
         page.driver.find_element(By.XPATH, "//th//button[text()='Sample']").click()
         page.until(lambda: wanted in page.rows()[0])  # noqa: B023
     head = page.one("th[aria-sort]")

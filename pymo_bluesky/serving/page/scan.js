@@ -199,11 +199,11 @@ class Plot {
     this.canvas = make("canvas", { className: "plot", tabIndex: 0 });
     this.canvas.setAttribute("role", "img");
     this.readout = make("div", { className: "readout small faint" });
-    this.controls = make("div", { className: "controls" });
     this.sliders = make("div");
     this.select = make("select", { ariaLabel: "What to plot",
       onchange: () => this.choose(this.select.value) }, groups(channels));
     this.select.value = this.wanted.channel;
+    this.controls = make("div", { className: "controls" }, this.select);
     this.panel = make("section", { className: "panel", ariaLabel: "Plot" },
       this.controls, this.canvas, this.readout, this.sliders);
     this.canvas.addEventListener("begin", () => this.load());
