@@ -245,14 +245,16 @@ async function showProblems() {
 // ---------------------------------------------------------------------------- begin
 
 const typed = settled(() => {
+  const before = JSON.stringify([state.q, state.since, state.until]);
   state.q = find("words").value.trim();
   state.since = find("since").value;
   state.until = find("until").value;
-  again();
+  if (JSON.stringify([state.q, state.since, state.until]) !== before) again();
 }, 200);
 
 find("search").addEventListener("submit", (event) => event.preventDefault());
 find("search").addEventListener("input", typed);
+find("search").addEventListener("change", typed);
 find("previous").addEventListener("click", () => turn(-1));
 find("next").addEventListener("click", () => turn(1));
 find("problems").addEventListener("click", showProblems);
