@@ -170,6 +170,8 @@ def _server(
 
         from .app import tiled_app
     except ModuleNotFoundError as error:
+        if (error.name or "").startswith("pymo_bluesky"):  # a fault of ours
+            raise
         raise MissingExtraError.of(error.name or "tiled", "tiled") from error
     if key and not (key.isascii() and key.isalnum()):
         raise PymoError(
