@@ -374,7 +374,11 @@ def _attribute(node: Any, name: str | bytes, rules: Rules) -> Any:
         return data.tobytes().rstrip(b"\0")
     if handle.get_storage_size() > rules.text:
         return None
-    if handle.dtype.hasobject and math.prod(handle.shape) > rows_at_once(node, rules):
-        return None  # many texts can share the same bytes of the file
+    if handle.dtype.hasobject:
+        # Lists of variable length are what damage makes of texts; HDF5 dies of those.
+        if h5py.check_string_dtype(handle.dtype) is None:
+            return None
+        if math.prod(handle.shape) > rows_at_once(node, rules):
+            return None  # many texts can share the same bytes of the file
     value = node.attrs[name]
     return None if _size(value) > rules.text else value

@@ -55,6 +55,15 @@ def test_a_flipped_file_is_read_as_far_as_it_goes_or_refused(seed_file):
         outlived(seed_file, place, mask)
 
 
+# Each made a text of variable length a list of such length, of which HDF5 died.
+FOUND = [(37393, 172), (28185, 98), (26561, 90)]
+
+
+def test_what_was_found_before_is_not_found_again(tmp_path):
+    path = unpacked("5.3.8/h5py/custom_errors_nd", tmp_path)
+    assert {outcome for outcome, *_ in outcomes(path, FOUND)} == {"read"}
+
+
 def outlived(path, place, mask):
     good = path.read_bytes()
     damaged = bytearray(good)
