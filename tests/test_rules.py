@@ -72,7 +72,7 @@ def test_all_is_every_extra_but_pymodaq():
     extras = pyproject()["project"]["optional-dependencies"]
     (all_,) = extras["all"]
     named = set(all_.removeprefix("pymo-bluesky[").removesuffix("]").split(","))
-    developers = {"test", "test-browser", "test-hardware", "dev"}
+    developers = {"test", "test-browser", "test-hardware", "docs", "dev"}
     assert named == set(extras) - {"pymodaq", "demo", "all"} - developers
 
 
