@@ -17,6 +17,7 @@ from .documents import REPLAY
 from .init import INIT
 from .listing import LS
 from .looking import SHOW, VALIDATE
+from .plotting import PLOT
 from .plugins import PLUGINS
 from .running import DEMO, RECOVER
 from .serving import SERVE
@@ -27,7 +28,7 @@ from .writing import WRITE
 __all__ = ["main"]
 
 _COMMANDS = (
-    *(DEMO, LS, SHOW, REPLAY, CONVERT),
+    *(DEMO, LS, SHOW, PLOT, REPLAY, CONVERT),
     *(VALIDATE, VERIFY, RECOVER, SERVE, WRITE, INIT, PLUGINS),
 )
 

@@ -24,6 +24,7 @@ __all__ = [
     "add_scan",
     "named_datasets",
     "one_dataset",
+    "scan_key",
     "tell_error",
 ]
 
@@ -100,11 +101,12 @@ def add_scan(parser: argparse.ArgumentParser) -> None:
     """Let one scan of a dataset be chosen."""
     parser.add_argument(
         "--scan",
-        type=_scan_key,
+        type=scan_key,
         metavar="SCAN",
         help="only this one: its name (Scan001), place (0, -1) or the uid of its run",
     )
 
 
-def _scan_key(text: str) -> int | str:
+def scan_key(text: str) -> int | str:
+    """The key of a scan, from what was typed."""
     return int(text) if re.fullmatch(r"-?\d{1,6}", text) else text

@@ -23,6 +23,7 @@ from .stream import Module, Stream, described, parsed_settings
 
 if TYPE_CHECKING:
     import xarray
+    from matplotlib.figure import Figure
 
 __all__ = ["Content", "Place", "Scan", "ScanFile", "Scans", "about"]
 
@@ -46,6 +47,8 @@ class Place(NamedTuple):
 
 class ScanFile(Protocol):
     """The file that a scan reads itself from."""
+
+    path: Path
 
     def about(self, path: str, role: Role) -> dict[str, Any]:
         """Attributes of the group of a scan."""
@@ -241,6 +244,58 @@ class Scan:
         from ..labelled import labelled
 
         return labelled(self.assembled.scan.trunk)
+
+    def plot(
+        self, named: str = "", *, at: int | Sequence[int] = (), title: str = ""
+    ) -> Figure:
+        """The scan as a picture: numbers over positions, maps, spectra, frames, ROIs.
+
+        Parameters
+        ----------
+        named
+            A detector, an actuator, a channel or an array; all detectors by default.
+        at
+            Where frames (and spectra of a map) are drawn, which are too many to draw
+            all: an index for each dimension, the scanned ones first. By default the
+            middle of what was measured.
+        title
+            Above the picture; by default the file, the scan, its plan and its date.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Notebooks show it; `pymo_bluesky.plotting.save` writes it to a file.
+
+        Raises
+        ------
+        NotFoundError
+            When the scan has nothing of that name.
+        PymoError
+            When there is nothing to draw, or the place is outside.
+        MissingExtraError
+            When matplotlib is not installed.
+        """
+        from ..plotting import draw
+
+        beside = self._beside
+        streams = [self.trunk, *beside]
+        others = list(self.streams.values())[len(beside) :]
+        return draw(
+            [stream.seen for stream in streams],
+            [stream.seen for stream in others],
+            named=named,
+            at=(at,) if isinstance(at, int) else tuple(at),
+            title=title or self._heading,
+        )
+
+    @property
+    def _heading(self) -> str:
+        about = self.attributes
+        kind = about.get("plan_name") or about.get("scan_type") or ""
+        when = self.time
+        name = f"{self._file.path.stem} {self.name.strip('/')}".strip()
+        words = (name, kind, f"{when:%Y-%m-%d %H:%M:%S}" if when else "")
+        return ", ".join(str(word) for word in words if word)
 
     def tree(self, *, settings: bool = True) -> str:
         """The scan as a tree of text.

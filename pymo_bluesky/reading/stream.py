@@ -99,7 +99,7 @@ class Stream:
         self.spread = branch.spread
         self.timestamps: Array | None = branch.timestamps
         self.visits: np.ndarray | None = branch.visits
-        self._visited = branch.visited
+        self._branch = branch
         modules = tuple(Module(module, path) for module in branch.modules)
         self.actuators = tuple(m for m in modules if m.kind == "actuator")
         self.detectors = tuple(m for m in modules if m.kind == "detector")
@@ -112,11 +112,19 @@ class Stream:
     @property
     def visited(self) -> np.ndarray | None:
         """Which points were measured, of the scan's shape; None when not known."""
-        if self._visited is not None:
-            return np.asarray(self._visited.data[()]).astype(bool)
+        visited = self._branch.visited
+        if visited is not None:
+            return np.asarray(visited.data[()]).astype(bool)
         if self.timestamps is not None and self.timestamps.data.shape == self.shape:
             return ~np.isnan(np.asarray(self.timestamps.data[()], float))
         return None
+
+    @property
+    def seen(self) -> tuple[Branch, np.ndarray | None]:
+        """What a picture is drawn of: the stream as it was read, and `visited`."""
+        visited = self.visited
+        fits = visited is not None and visited.shape == self.shape
+        return self._branch, visited if fits else None
 
     def __repr__(self) -> str:
         return f"<stream {self.name}: {described(self)}>"

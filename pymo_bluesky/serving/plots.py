@@ -1,7 +1,7 @@
 """Channels of a scan as numbers to draw, never more than a screen shows.
 
-Knows no web and no colours. A channel has dimensions: those that were scanned, then
-those of its signal. One or two of them are drawn; of the others one place is chosen.
+Knows no web and no colours; what is drawn is chosen as for any other picture
+(`plotting.choosing`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,17 @@ from typing import Any
 import numpy as np
 
 from ..errors import NotFoundError, PymoError
-from ..model import Array, Axis, Branch, Channel
+from ..model import Array, Branch, Channel
+from ..plotting.choosing import (
+    Dimension,
+    dimensions_of,
+    drawn_as,
+    in_order,
+    measured_at,
+    middle_of,
+    outline_of,
+    positions_of,
+)
 from ..settings import Roi
 
 __all__ = [
@@ -29,24 +39,6 @@ __all__ = [
 
 _LINE = 20_000
 _MOST = {"image": 1024}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dimension:
-    """One dimension of a channel.
-
-    Attributes
-    ----------
-    label, units, values
-        Of its axis; the values count from 0 where it has none.
-    signal
-        Whether it is one of a single point's signal.
-    """
-
-    label: str
-    units: str
-    values: np.ndarray
-    signal: bool
 
 
 def channel_at(
@@ -86,53 +78,6 @@ def first_channel(branches: Sequence[Branch]) -> str:
     ]
     best = min(ranked, default=None)
     return ",".join(map(str, best[-1])) if best else ""
-
-
-def dimensions_of(branch: Branch, channel: Channel) -> list[Dimension]:
-    """Dimensions of a channel, the scanned ones first."""
-    shape = channel.arrays[0].data.shape
-    depth = len(branch.shape) if shape[: len(branch.shape)] == branch.shape else 0
-    return [
-        _dimension(
-            branch.axes if n < depth else channel.axes,
-            n if n < depth else n - depth,
-            size,
-            signal=n >= depth,
-        )
-        for n, size in enumerate(shape)
-    ]
-
-
-def _dimension(
-    axes: Sequence[Axis], index: int, size: int, *, signal: bool
-) -> Dimension:
-    for axis in axes:
-        values = np.asarray(axis.values)
-        if (
-            axis.index == index
-            and values.shape == (size,)
-            and values.dtype.kind in "iuf"
-        ):
-            return Dimension(
-                label=axis.label, units=axis.units, values=values, signal=signal
-            )
-    label = "pixel" if signal else "point"
-    return Dimension(label=label, units="", values=np.arange(size), signal=signal)
-
-
-def drawn_as(branch: Branch, dimensions: Sequence[Dimension]) -> list[str]:
-    """How a channel can be drawn, the best way first."""
-    signals = sum(d.signal for d in dimensions)
-    scanned = len(dimensions) - signals
-    if not dimensions:
-        return ["value"]
-    if not signals and branch.spread and len(branch.axes) > 1 and scanned == 1:
-        return ["points", "line"]
-    if len(dimensions) == 1:
-        return ["line"]
-    if signals == 1 and scanned > 1:
-        return ["line", "image"]
-    return ["image", "line"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,13 +141,13 @@ def plot(
     first = len(dimensions) - {"image": 2, "line": 1}.get(how, len(dimensions))
     chosen, shown = dimensions[:first], dimensions[first:]
     if how == "image":
-        shown = [_in_order(d) for d in shown]
+        shown = [in_order(d) for d in shown]
     places = _places(chosen, view.at, visited)
     most = view.most or _MOST.get(how, _LINE)
     steps = [-(-len(d.values) // most) for d in shown]
     key = (*places, *(slice(None, None, step) for step in steps))
-    measured = _measured(visited, dimensions, key)
-    axes = _positions(branch) if how == "points" else shown
+    measured = measured_at(visited, dimensions, key)
+    axes = positions_of(branch) if how == "points" else shown
     signal = bool(shown) and all(d.signal for d in shown)
     return {
         "how": how,
@@ -213,7 +158,7 @@ def plot(
         ],
         "arrays": [a.label for a in channel.arrays],
         "sliders": [_slider(d, n) for d, n in zip(chosen, places, strict=True)],
-        "rois": [_outline(roi, shown) for roi in rois] if signal else [],
+        "rois": [outline_of(roi, shown) for roi in rois] if signal else [],
         "square": signal,
         "measured": bool(np.any(measured)),
     }
@@ -232,25 +177,11 @@ def _places(
     chosen: Sequence[Dimension], at: Sequence[int], visited: np.ndarray | None
 ) -> list[int]:
     """Places along the dimensions that are not drawn; at first, one with values."""
-    middle = [len(d.values) // 2 for d in chosen]
-    if visited is not None and visited.any() and not at:
-        measured = np.argwhere(visited)
-        middle = [*measured[len(measured) // 2].tolist(), *middle[visited.ndim :]]
+    middle = middle_of(chosen, None if at else visited)
     return [
         min(max(0, at[n]), len(d.values) - 1) if n < len(at) else middle[n]
         for n, d in enumerate(chosen)
     ]
-
-
-def _measured(
-    visited: np.ndarray | None, dimensions: Sequence[Dimension], key: tuple[Any, ...]
-) -> np.ndarray:
-    """Which of the values that are drawn were measured; to be broadcast to them."""
-    if visited is None or any(d.signal for d in dimensions[: visited.ndim]):
-        return np.array(True)
-    mask = visited[key[: visited.ndim]]
-    signals = sum(isinstance(part, slice) for part in key[visited.ndim :])
-    return np.asarray(mask).reshape(np.shape(mask) + (1,) * signals)
 
 
 def _series(
@@ -279,32 +210,6 @@ def _axis(dimension: Dimension, step: int) -> dict[str, Any]:
     return {**about, "values": [v if np.isfinite(v) else None for v in values.tolist()]}
 
 
-def _positions(branch: Branch) -> list[Dimension]:
-    """Positions of the points of a spread scan: the first axis goes to the right."""
-    return [
-        Dimension(
-            label=axis.label,
-            units=axis.units,
-            values=np.asarray(axis.values),
-            signal=False,
-        )
-        for axis in branch.axes[:2]
-    ]
-
-
-def _in_order(dimension: Dimension) -> Dimension:
-    """A dimension whose places go one way, as those of a map do."""
-    steps = np.diff(dimension.values.astype(float))
-    if np.all(steps > 0) or np.all(steps < 0):
-        return dimension
-    return Dimension(
-        label="point",
-        units="",
-        values=np.arange(len(dimension.values)),
-        signal=dimension.signal,
-    )
-
-
 def _slider(dimension: Dimension, place: int) -> dict[str, Any]:
     value = float(dimension.values[place])
     return {
@@ -314,32 +219,3 @@ def _slider(dimension: Dimension, place: int) -> dict[str, Any]:
         "at": place,
         "value": value if np.isfinite(value) else None,
     }
-
-
-def _outline(roi: Roi, shown: Sequence[Dimension]) -> dict[str, Any]:
-    """A region of interest in units of the axes."""
-    about = {
-        "name": roi.name,
-        "color": list(roi.color[:3]),
-        "enabled": roi.enabled,
-        "type": roi.roi_type,
-    }
-    x, y = roi.centre
-    if roi.roi_type == "LinearROI":
-        return {**about, "edges": [x, y]}
-    width, height = roi.size or (0.0, 0.0)
-    if roi.unit == "pixel" and len(shown) == 2:
-        vertical, horizontal = shown
-        width, height = width * _pixel(horizontal), height * _pixel(vertical)
-        x, y = _place(horizontal, x), _place(vertical, y)
-    return {**about, "centre": [x, y], "size": [width, height], "angle": roi.angle}
-
-
-def _pixel(dimension: Dimension) -> float:
-    values = dimension.values
-    return float(values[-1] - values[0]) / (len(values) - 1) if len(values) > 1 else 1.0
-
-
-def _place(dimension: Dimension, pixel: float) -> float:
-    """Where a pixel's number is on an axis; half a pixel lies before the first."""
-    return float(dimension.values[0]) + (pixel - 0.5) * _pixel(dimension)
