@@ -15,6 +15,7 @@ __all__ = [
     "LayoutError",
     "MissingExtraError",
     "NotFoundError",
+    "PlanError",
     "Problem",
     "PymoError",
     "SilentRunError",
@@ -54,6 +55,29 @@ class LayoutError(PymoError, ValueError):
 
 class NotFoundError(PymoError, LookupError):
     """A scan, detector, device or run was asked for that is not there."""
+
+
+class PlanError(PymoError, ValueError):
+    """A plan was refused before anything moved; `problems` tells all that is wrong.
+
+    Examples
+    --------
+    >>> print(PlanError.of("scan_1d", ["num is 0, expected 1 or more"]))
+    scan_1d is refused, nothing has moved: num is 0, expected 1 or more
+    """
+
+    problems: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, what: str, problems: Iterable[str]) -> PlanError:
+        """Build the error for the plan `what`: one problem a line."""
+        found = tuple(problems)
+        lines = (
+            f" {found[0]}" if len(found) == 1 else "".join(f"\n  - {p}" for p in found)
+        )
+        error = cls(f"{what} is refused, nothing has moved:{lines}")
+        error.problems = found
+        return error
 
 
 class WriteError(PymoError, OSError):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 
 from ..navigation import navigate
+from ..navigation.grids import snake_index
 from ..navigation.patterns import planned_positions
-from ..navigation.points import Navigation, Positions
+from ..navigation.points import MAX_POINTS, Navigation, Positions
 from .configuring import as_mapping, units_of
 from .gathering import object_of
 from .survey import StreamSurvey, dimension_fields
@@ -107,15 +110,54 @@ def navigate_stream(
         )
     declared = as_mapping(start.get("pymodaq"))
     spread = {"spread": True, "uniform": False}.get(str(declared.get("distribution")))
+    shape, snaking = _list(start.get("shape")), _list(start.get("snaking"))
+    indexes = _list(declared.get("indexes"))
+    times = declared.get("average")
+    if type(times) is int and times > 1 and shape and not spread:
+        positions = _averaged(positions, times)
+        indexes = _repeated(shape, snaking, indexes, times)
+        shape, snaking = [times, *shape], None
     return navigate(
         seq_nums,
         positions,
-        shape=_list(start.get("shape")),
-        snaking=_list(start.get("snaking")),
+        shape=shape,
+        snaking=snaking,
         num_points=_count(start),
-        indexes=_list(declared.get("indexes")),
+        indexes=indexes,
         spread=spread,
     )
+
+
+def _averaged(positions: Sequence[Positions], times: int) -> list[Positions]:
+    """PyMoDAQ's averaging: all points again and again, along a first dimension."""
+    average = Positions(
+        field="Average", label="Average", planned=np.arange(float(times))
+    )
+    return [average, *(replace(p, dimension=p.dimension + 1) for p in positions)]
+
+
+def _repeated(
+    shape: Sequence[Any],
+    snaking: Sequence[Any] | None,
+    indexes: Sequence[Any] | None,
+    times: int,
+) -> list[Any] | None:
+    """Index of each point of a grid that is visited some times; None if it is none."""
+    if not all(type(n) is int and n > 0 for n in shape):
+        return None
+    size = math.prod(shape)
+    if size * times > MAX_POINTS:
+        return None
+    if indexes is None:
+        turns = snaking if snaking is not None and len(snaking) == len(shape) else ()
+        places = snake_index(np.arange(size), shape, turns)
+        once = np.stack(places, axis=1)
+    else:
+        once = np.asarray(indexes)
+        if once.shape != (size, len(shape)):
+            return None
+    passes = np.repeat(np.arange(times), size)[:, None]
+    return list(np.hstack([passes, np.tile(once, (times, 1))]))
 
 
 def _navigate_frames(
@@ -164,7 +206,7 @@ def _time(start: Mapping[str, Any], stream: StreamSurvey) -> Positions:
 
 def _plan_positions(start: Mapping[str, Any], stream: StreamSurvey) -> list[Positions]:
     dimensions = dimension_fields(start)
-    planned = planned_positions(start)
+    planned = _declared_axes(start) or planned_positions(start)
     flat = [(d, name) for d, fields in enumerate(dimensions) for name in fields]
     if not flat or any(name not in stream.positions for _, name in flat):
         return []
@@ -186,6 +228,15 @@ def _plan_positions(start: Mapping[str, Any], stream: StreamSurvey) -> list[Posi
             )
         )
     return positions
+
+
+def _declared_axes(start: Mapping[str, Any]) -> list[np.ndarray]:
+    """Points of each axis of a grid that is visited in an order of its own."""
+    axes = _list(as_mapping(start.get("pymodaq")).get("axes"))
+    try:
+        return [np.asarray(axis, float).reshape(-1) for axis in axes or ()]
+    except (TypeError, ValueError):
+        return []
 
 
 def _setpoint(stream: StreamSurvey, name: str) -> str | None:
