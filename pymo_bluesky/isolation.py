@@ -248,7 +248,7 @@ def run_each(
     try:
         waiting = {pool.submit(run, job): job for job in jobs}
         for done in as_completed(waiting):
-            yield waiting[done], done.result()
+            yield waiting.pop(done), done.result()  # results are not collected here
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         for worker in made:
@@ -272,6 +272,9 @@ def serve(handle: int, memory: int, seconds: float) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asked decides what ends
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if memory:
+        _, hardest = resource.getrlimit(resource.RLIMIT_AS)
+        if hardest != resource.RLIM_INFINITY:  # of a user's shell, or another worker
+            memory = min(memory, hardest)
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     warnings.simplefilter("ignore")  # nobody would read them in their place
     nowhere = os.open(os.devnull, os.O_WRONLY)

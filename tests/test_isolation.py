@@ -94,6 +94,17 @@ def test_memory_is_bounded():
             worker.call(fill, 2**31)
 
 
+def test_a_worker_may_have_workers_with_no_more_memory_than_it_has():
+    with Worker(Limits(memory=2 * 2**30)) as worker:
+        assert worker.call(filled_by_another, 2**20) == 2**20
+        with pytest.raises(CrashError, match="memory"):
+            worker.call(filled_by_another, 3 * 2**30)
+
+
+def filled_by_another(size):
+    return run_isolated(fill, size, limits=Limits(memory=8 * 2**30)).size
+
+
 def test_time_is_bounded_and_a_late_answer_is_nobodys():
     with Worker(Limits(seconds=60)) as worker:
         before = worker.call(twice, 1)["by"]
