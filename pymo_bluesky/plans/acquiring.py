@@ -14,7 +14,8 @@ import bluesky.preprocessors as bpp
 from bluesky.protocols import Readable
 from bluesky.utils import CustomPlanMetadata, MsgGenerator, plan
 
-from ..errors import PymoError
+from ..errors import PlanError
+from .checking import check_devices
 from .pacing import check_pace, paced
 
 __all__ = ["continuous", "drop_background", "snapshot", "take_background", "timelapse"]
@@ -53,7 +54,7 @@ def snapshot(
 
     Raises
     ------
-    PymoError
+    PlanError
         Without a detector, or for one that takes no background.
 
     Examples
@@ -62,7 +63,7 @@ def snapshot(
     >>> [m.command for m in snapshot([det]) if m.command in ("trigger", "save")]
     ['trigger', 'save']
     """
-    devices = _checked(detectors)
+    devices = _checked("snapshot", detectors)
     about = _about("snapshot", devices, md, num_points=1, num_intervals=0)
     if background:
         yield from take_background(devices)
@@ -108,7 +109,7 @@ def continuous(
 
     Raises
     ------
-    PymoError
+    PlanError
         Without a detector, or for numbers that cannot be.
 
     Examples
@@ -117,8 +118,8 @@ def continuous(
     >>> [m.command for m in continuous([det], num=3)].count("save")
     3
     """
-    devices = _checked(detectors)
-    check_pace(num, duration, period)
+    devices = _checked("continuous", detectors)
+    check_pace("continuous", num, duration, period)
     # No `num_points`: it may be ended before, and the arrays are to grow.
     arguments = {"num": num, "duration": duration, "period": period}
     about = _about("continuous", devices, md, plan_args=arguments)
@@ -161,8 +162,8 @@ def timelapse(
     >>> [m.command for m in timelapse([det], 3, 0.0)].count("save")
     3
     """
-    devices = _checked(detectors)
-    check_pace(num, None, period)
+    devices = _checked("timelapse", detectors)
+    check_pace("timelapse", num, None, period)
     arguments = {"num": num, "period": period}
     counted = {"num_points": num, "num_intervals": num - 1}
     about = _about("timelapse", devices, md, plan_args=arguments, **counted)
@@ -188,7 +189,7 @@ def take_background(
 
     Raises
     ------
-    PymoError
+    PlanError
         For a detector that takes no background.
 
     Examples
@@ -198,7 +199,7 @@ def take_background(
     >>> [(m.command, m.obj.name) for m in take_background([camera]) if m.obj]
     [('set', 'camera_background')]
     """
-    switches = _switches(detectors)
+    switches = _switches("take_background", detectors)
     if shutter is None:
         yield from _set_all(switches, True)
         return
@@ -226,35 +227,30 @@ def drop_background(detectors: Detectors) -> MsgGenerator[None]:
     >>> [m.args for m in drop_background([camera]) if m.obj]
     [(False,)]
     """
-    yield from _set_all(_switches(detectors), False)
+    yield from _set_all(_switches("drop_background", detectors), False)
 
 
 def _set_all(switches: Sequence[Any], value: bool) -> MsgGenerator[None]:
     yield from bps.mv(*(item for switch in switches for item in (switch, value)))
 
 
-def _switches(detectors: Detectors) -> list[Any]:
-    devices = _checked(detectors)
+def _switches(plan: str, detectors: Detectors) -> list[Any]:
+    devices = _checked(plan, detectors)
     without = [d.name for d in devices if not hasattr(d, "background")]
     if without:
-        raise PymoError(
-            f"{', '.join(without)}: no background can be taken, because there is no "
-            "signal `background`; leave it out"
-        )
+        told = "no background can be taken, because there is no signal `background`"
+        raise PlanError.of(plan, [f"{name}: {told}" for name in without])
     return [device.background for device in devices]
 
 
-def _checked(detectors: Detectors) -> list[Any]:
-    """The detectors as a list, refused when there is none, or one twice."""
-    devices: list[Any] = list(detectors)
-    if not devices:
-        raise PymoError("no detector is given; give at least one, e.g. [camera]")
-    for device in devices:
-        if not hasattr(device, "read") or not hasattr(device, "describe"):
-            raise PymoError(f"{device!r} is no detector: it cannot be read")
-        if devices.count(device) > 1:
-            raise PymoError(f"{device.name} is given twice; give each detector once")
-    return devices
+def _checked(plan: str, detectors: Detectors) -> list[Any]:
+    """The detectors as a list; refused when there is none, or one twice."""
+    problems = list(check_devices(detectors, ()))
+    if not problems and not detectors:
+        problems.append("no detector is given, expected at least one, e.g. [camera]")
+    if problems:
+        raise PlanError.of(plan, problems)
+    return list(detectors)
 
 
 def _about(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,18 +11,23 @@ from typing import Any
 import bluesky.plan_stubs as bps
 from bluesky.utils import MsgGenerator
 
-from ..errors import PymoError
+from ..errors import PlanError
 
 __all__ = ["check_pace", "paced"]
 
 
 def check_pace(
-    num: int | None = None, duration: float | None = None, period: float = 0.0
+    plan: str,
+    num: int | None = None,
+    duration: float | None = None,
+    period: float = 0.0,
 ) -> None:
     """Refuse numbers that no measuring can follow, before anything moves.
 
     Parameters
     ----------
+    plan
+        Its name, for the error.
     num
         Points; None: no end by number.
     duration
@@ -31,22 +37,26 @@ def check_pace(
 
     Raises
     ------
-    PymoError
+    PlanError
         For a number of points below 1, or times that are negative or no numbers.
 
     Examples
     --------
-    >>> check_pace(num=0)
+    >>> check_pace("timelapse", num=0)
     Traceback (most recent call last):
     ...
-    pymo_bluesky.errors.PymoError: num=0: at least 1 point is expected
+    pymo_bluesky.errors.PlanError: timelapse is refused, nothing has moved: num is 0,
+    expected 1 or more
     """
+    problems: list[str] = []
     if num is not None and (isinstance(num, bool) or num != int(num) or num < 1):
-        raise PymoError(f"num={num}: at least 1 point is expected")
-    if duration is not None and not 0 < duration < float("inf"):
-        raise PymoError(f"duration={duration}: a positive number of s is expected")
-    if not 0 <= period < float("inf"):
-        raise PymoError(f"period={period}: a number of s, 0 or more, is expected")
+        problems.append(f"num is {num}, expected 1 or more")
+    if duration is not None and not 0 < duration < math.inf:
+        problems.append(f"duration is {duration}, expected a positive number of s")
+    if not 0 <= period < math.inf:
+        problems.append(f"period is {period}, expected 0 s or more")
+    if problems:
+        raise PlanError.of(plan, problems)
 
 
 def paced(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,10 +12,13 @@ from typing import Any
 from ..building import local_time, make_dataset
 from ..errors import PymoError, WriteError
 from ..layouts import layout_named
+from ..live.pictures import Pictures
 from ..names import safe_name
 from ..writer import PymodaqWriter
 
 __all__ = ["ContinuousSaving", "SnapshotSaving"]
+
+log = logging.getLogger("pymo_bluesky")
 
 
 class _OwnFile:
@@ -143,13 +147,17 @@ class ContinuousSaving(_OwnFile):
 class SnapshotSaving(_OwnFile):
     """DAQ_Viewer's single save: one run in the file that the user names.
 
+    A picture of what was measured lies beside it, with the suffix ``.png``.
+
     Parameters
     ----------
     path
         Of the file; ``.h5`` is added when it has no suffix. Its folder is made when it
-        is not there. Nothing is replaced.
+        is not there. No dataset is replaced.
     layout
         ``"pymodaq5"`` or ``"pymodaq3"``.
+    picture
+        Whether there is a picture; one that cannot be made is told in the log.
     **writer
         What else `PymodaqWriter` takes.
 
@@ -165,9 +173,15 @@ class SnapshotSaving(_OwnFile):
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, layout: str = "pymodaq5", **writer: Any
+        self,
+        path: str | os.PathLike[str],
+        *,
+        layout: str = "pymodaq5",
+        picture: bool = True,
+        **writer: Any,
     ) -> None:
         super().__init__(layout, writer)
+        self._pictures = Pictures() if picture else None
         target = Path(path).expanduser().absolute()
         self.target = target if target.suffix else target.with_suffix(".h5")
 
@@ -175,6 +189,18 @@ class SnapshotSaving(_OwnFile):
         _make(self.target.parent)
         make_dataset(self.target, self.layout, start)
         return self.target
+
+    def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
+        """Take one document; file and picture are there when the stop returns."""
+        super().__call__(name, doc)
+        if self._pictures is None or self.path is None:
+            return
+        self._pictures(name, doc)
+        if name == "stop":
+            try:
+                self._pictures.save(self.path.with_suffix(".png"))
+            except PymoError as error:
+                log.warning("%s has no picture: %s", self.path, error)
 
 
 def _make(folder: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from bluesky import RunEngine
 from bluesky.simulators import RunEngineSimulator
 from bluesky.utils import FailedStatus, RunEngineInterrupted
+from extras import needs
 from ophyd.sim import motor1
 
 from pymo_bluesky import PymodaqWriter, open_dataset, replay, validate
@@ -66,6 +67,25 @@ def test_a_snapshot_is_one_point_in_the_file_the_user_named(engine, lab, tmp_pat
     (scan,) = open_dataset(saving.path).scans
     assert arrays_of(scan)["camera_image"].data.shape == (1, 48, 64)
     assert validate(saving.path) == []
+
+
+def test_a_picture_lies_beside_a_snapshot(engine, lab, tmp_path):
+    needs("matplotlib", "session")
+    saving = SnapshotSaving(tmp_path / "beam.h5")
+    detectors = [lab["camera"], lab["spectrometer"], lab["photodiode"]]
+    engine(snapshot(detectors, saving=saving))
+    picture = (tmp_path / "beam.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) > 10_000
+
+
+def test_a_picture_that_cannot_be_made_costs_no_data(engine, lab, tmp_path, caplog):
+    needs("matplotlib", "session")
+    (tmp_path / "beam.png").mkdir()
+    saving = SnapshotSaving(tmp_path / "beam.h5")
+    engine(snapshot([lab["camera"]], saving=saving))
+    assert how_it_ended(saving.path) == "success"
+    assert "has no picture" in caplog.text
 
 
 def test_a_snapshot_replaces_nothing(engine, lab, tmp_path):
@@ -280,10 +300,10 @@ def test_a_timelapse_has_its_points_along_time(engine, lab, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"num": 0}, "num=0"),
-        ({"num": 2.5}, "num=2.5"),
-        ({"duration": -1}, "duration=-1"),
-        ({"period": -0.1}, "period=-0.1"),
+        ({"num": 0}, "num is 0"),
+        ({"num": 2.5}, "num is 2.5"),
+        ({"duration": -1}, "duration is -1"),
+        ({"period": -0.1}, "period is -0.1"),
     ],
 )
 def test_numbers_that_cannot_be_are_refused(lab, arguments, told):
@@ -294,5 +314,5 @@ def test_numbers_that_cannot_be_are_refused(lab, arguments, told):
 def test_no_detector_or_one_twice_is_refused(lab):
     with pytest.raises(PymoError, match="no detector is given"):
         list(continuous([]))
-    with pytest.raises(PymoError, match="photodiode is given twice"):
+    with pytest.raises(PymoError, match="the detector photodiode is there 2 times"):
         list(snapshot([lab["photodiode"]] * 2))

@@ -1,0 +1,73 @@
+"""Callbacks that cannot harm a run; knows nothing of what they show."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["Guarded", "has_display"]
+
+log = logging.getLogger("pymo_bluesky")
+
+_SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
+
+
+def has_display() -> bool:
+    """Whether windows can be opened.
+
+    Examples
+    --------
+    >>> isinstance(has_display(), bool)
+    True
+    """
+    windowed = sys.platform in ("win32", "darwin")
+    return windowed or any(os.environ.get(name) for name in _SCREENS)
+
+
+class Guarded:
+    """Calls a callback; when it fails, says so once and is quiet until the next run.
+
+    Parameters
+    ----------
+    callback
+        Takes name and document.
+    what
+        What the log calls it.
+
+    Examples
+    --------
+    >>> heard = []
+    >>> guarded = Guarded(lambda name, doc: heard.append(1 / 0), "a plot")
+    >>> guarded("event", {})
+    >>> heard
+    []
+    """
+
+    def __init__(self, callback: Callable[..., Any], what: str) -> None:
+        self._callback = callback
+        self._what = what
+        self._failed = False
+
+    def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
+        """Pass one document on."""
+        self.through(name, doc)
+
+    def through(self, name: str, doc: Mapping[str, Any], **how: Any) -> None:
+        """Pass one document on, with what else the callback takes."""
+        if name == "start":
+            self._failed = False
+        if self._failed:
+            return
+        try:
+            self._callback(name, doc, **how)
+        except Exception as error:  # noqa: BLE001 - a view is worth no run
+            self._failed = True
+            log.warning(
+                "%s failed (%s: %s) and is off for the rest of the run, which goes on",
+                self._what,
+                type(error).__name__,
+                error,
+            )
