@@ -28,9 +28,10 @@ from ..store.nodes import Node
 from ..store.opening import LazyArray, Source, Tree
 from ..store.rules import MEMORY
 from ..synthesis import Origin, synthesise
+from ..twigs import Shown, Twig, drawn
 from .filling import replay_filled
 from .scan import Content, Place, Scan, Scans, about
-from .showing import dataset_twig, drawn
+from .showing import dataset_twig
 from .stream import parsed_settings
 
 DAMAGE = (LookupError, TypeError, ValueError, AttributeError, RuntimeError)
@@ -45,7 +46,7 @@ MAX_EVENTS = 200_000
 """Of a scan, beside one for each byte of the file."""
 
 
-class Dataset:
+class Dataset(Shown):
     """A PyMoDAQ file of any version, read lazily.
 
     Parameters
@@ -171,8 +172,14 @@ class Dataset:
         settings
             Whether the settings of the modules are shown too.
         """
+        return drawn(self.twig(settings=settings))
+
+    def twig(self, *, settings: bool = True) -> Twig:
+        """The dataset as a tree of lines."""
         with self._source.opened():
-            return drawn(dataset_twig(self, settings=settings))
+            return dataset_twig(self, settings=settings)
+
+    _repr_pretty_ = Shown._repr_pretty_  # IPython asks the class with a repr first
 
     # ---------------------------------------------------------------- for its scans
 

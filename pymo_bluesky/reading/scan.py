@@ -18,7 +18,8 @@ from ..layouts.recognising import Seen
 from ..layouts.table import Role
 from ..model import Array, Axis
 from ..settings import Parameter, Roi
-from .showing import drawn, scan_twig
+from ..twigs import Shown, Twig, drawn
+from .showing import scan_twig
 from .stream import Module, Stream, described, parsed_settings
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class ScanFile(Protocol):
         ...
 
 
-class Scan:
+class Scan(Shown):
     """One scan of a dataset: what it is, and what was measured.
 
     Attributes
@@ -305,7 +306,13 @@ class Scan:
         settings
             Whether the settings of its modules are shown too.
         """
-        return drawn(scan_twig(self, settings=settings))
+        return drawn(self.twig(settings=settings))
+
+    def twig(self, *, settings: bool = True) -> Twig:
+        """The scan as a tree of lines."""
+        return scan_twig(self, settings=settings)
+
+    _repr_pretty_ = Shown._repr_pretty_  # IPython asks the class with a repr first
 
     def __repr__(self) -> str:
         kind = " ".join(

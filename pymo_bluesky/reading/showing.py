@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import FormatError, printable
+from ..errors import FormatError
 from ..model import Array, Axis, Channel
-from ..settings import Parameter, Roi
+from ..settings import Parameter
+from ..twigs import Twig
 from .stream import Module, Stream, times
 
 if TYPE_CHECKING:
     from .dataset import Dataset
     from .scan import Scan
 
-__all__ = ["Twig", "dataset_twig", "drawn", "scan_twig"]
-
-_LONGEST = 60
-
-
-class Twig(NamedTuple):
-    """A line of a tree, and what hangs below it."""
-
-    text: str
-    twigs: tuple[Twig, ...] = ()
-
-
-def drawn(twig: Twig) -> str:
-    """A tree as lines of text.
-
-    Examples
-    --------
-    >>> print(drawn(Twig("camera", (Twig("exposure: 0.1 s"), Twig("gain: 2")))))
-    camera
-    ├── exposure: 0.1 s
-    └── gain: 2
-    """
-    return "\n".join([printable(twig.text), *_below(twig)])
-
-
-def _below(twig: Twig) -> Iterator[str]:
-    for number, child in enumerate(twig.twigs, 1):
-        last = number == len(twig.twigs)
-        yield f"{'└── ' if last else '├── '}{printable(child.text)}"
-        for line in _below(child):
-            yield f"{'    ' if last else '│   '}{line}"
+__all__ = ["dataset_twig", "scan_twig"]
 
 
 def dataset_twig(dataset: Dataset, *, settings: bool = True) -> Twig:
@@ -68,7 +39,7 @@ def dataset_twig(dataset: Dataset, *, settings: bool = True) -> Twig:
     ]
     twigs = [scan_twig(scan, settings=settings) for scan in dataset.scans]
     if dataset.log:
-        twigs.append(Twig("log", tuple(_line(text) for text in dataset.log)))
+        twigs.append(Twig("log", tuple(map(_line, dataset.log)), folded=True))
     twigs += [Twig(f"not recognised: {path}") for path in dataset.extras]
     return Twig(f"{dataset.path.name}  ({', '.join(words)})", tuple(twigs))
 
@@ -92,7 +63,7 @@ def scan_twig(scan: Scan, *, settings: bool = True) -> Twig:
         for name, stream in scan.streams.items()
     ]
     if settings and scan.settings:
-        parts.append(Twig("settings", _parameters(scan.settings.children)))
+        parts.append(_settings(scan.settings))
     parts += [Twig(f"not recognised: {path}") for path in scan.extras]
     head = f"{scan.name}  {', '.join(words)}" if words else scan.name
     return Twig(f"{head}  {_points(scan.trunk)}", tuple(parts))
@@ -119,10 +90,11 @@ def _stream(stream: Stream, settings: bool) -> Iterator[Twig]:
 
 
 def _module(module: Module, settings: bool) -> Twig:
+    """A module as a tree: its channels, ROIs and settings."""
     twigs = [_channel(channel) for channel in module.channels]
-    twigs += [_roi(roi) for roi in module.rois]
+    twigs += [roi.twig() for roi in module.rois]
     if settings and module.settings:
-        twigs.append(Twig("settings", _parameters(module.settings.children)))
+        twigs.append(_settings(module.settings))
     title = "" if module.title == module.name else f"  {module.kind} {module.title}"
     return Twig(f"{module.name}{title}", tuple(twigs))
 
@@ -150,30 +122,8 @@ def _axis(axis: Axis) -> Twig:
     return Twig(f"axis {axis.label or axis.index}: {values.size} values{ends}{units}")
 
 
-def _roi(roi: Roi) -> Twig:
-    place = ", ".join(f"{part:g}" for part in roi.position)
-    sides = " x ".join(f"{side:g}" for side in roi.size or ())
-    size = f", size {sides}" if sides else ""
-    off = "" if roi.enabled else ", off"
-    return Twig(f"{roi.name}: {roi.roi_type}, {roi.anchor} ({place}){size}{off}")
-
-
-def _parameters(parameters: Iterable[Parameter]) -> tuple[Twig, ...]:
-    return tuple(
-        Twig(_parameter(parameter), _parameters(parameter.children))
-        for parameter in parameters
-    )
-
-
-def _parameter(parameter: Parameter) -> str:
-    value = parameter.value
-    if value is None:
-        return parameter.title
-    text = str(value).replace("\n", " ")
-    if len(text) > _LONGEST:
-        text = f"{text[:_LONGEST]}…"
-    units = f" {parameter.units}" if parameter.units else ""
-    return f"{parameter.title.rstrip(': ')}: {text}{units}"
+def _settings(settings: Parameter) -> Twig:
+    return Twig("settings", settings.twig().twigs, folded=True)
 
 
 def _line(text: str) -> Twig:

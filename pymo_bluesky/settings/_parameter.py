@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ..twigs import Shown, Twig, drawn
+
 __all__ = ["DEFAULT_FLAGS", "Dialect", "Parameter"]
 
 Dialect = Literal["pymodaq5", "pymodaq3"]
@@ -21,9 +23,11 @@ DEFAULT_FLAGS = {
 }
 """Flags PyMoDAQ 5 writes on every parameter, with their usual values."""
 
+_LONGEST = 60
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
+class Parameter(Shown):
     """One line of a PyMoDAQ settings tree, with what hangs below it.
 
     Attributes
@@ -96,3 +100,32 @@ class Parameter:
         yield "/".join(here), self
         for child in self.children:
             yield from child.walk(here)
+
+    def twig(self, *, settings: bool = True) -> Twig:
+        """It and the parameters below it, as PyMoDAQ's tree shows them."""
+        below = tuple(child.twig(settings=settings) for child in self.children)
+        return Twig(self._line, below)
+
+    _repr_pretty_ = Shown._repr_pretty_  # before the dataclass's repr
+
+    @property
+    def _line(self) -> str:
+        if self.value is None:
+            return self.title
+        text = str(self.value).replace("\n", " ")
+        if len(text) > _LONGEST:
+            text = f"{text[:_LONGEST]}…"
+        units = f" {self.units}" if self.units else ""
+        return f"{self.title.rstrip(': ')}: {text}{units}"
+
+    def tree(self) -> str:
+        """The settings as a tree of text.
+
+        Examples
+        --------
+        >>> gain = Parameter(name="gain", type="float", value=2.5, units="dB")
+        >>> print(Parameter(name="camera", children=(gain,)).tree())
+        camera
+        └── gain: 2.5 dB
+        """
+        return drawn(self.twig())

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from ..twigs import Shown, Twig
 from ._parameter import Dialect, Parameter
 
 __all__ = ["Roi", "roi_block", "rois_from_xml"]
@@ -39,7 +40,7 @@ _NUMBER = re.compile(r"(\d+)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Roi:
+class Roi(Shown):
     """One region of interest of a viewer, as it is stored.
 
     Attributes
@@ -91,6 +92,18 @@ class Roi:
         """A LinearROI has edges and nothing else."""
         if self.roi_type == "LinearROI":
             object.__setattr__(self, "anchor", "edges")
+
+    def twig(self, *, settings: bool = True) -> Twig:
+        """What it is and where, in one line."""
+        place = ", ".join(f"{part:g}" for part in self.position)
+        sides = " x ".join(f"{side:g}" for side in self.size or ())
+        words = [f"{self.roi_type}, {self.anchor} ({place})"]
+        words += [f"size {sides}"] if sides else []
+        words += [f"turned by {self.angle:g}°"] if self.angle else []
+        words += [] if self.enabled else ["off"]
+        return Twig(f"{self.name}: {', '.join(words)}")
+
+    _repr_pretty_ = Shown._repr_pretty_  # before the dataclass's repr
 
     @property
     def centre(self) -> Pair:
