@@ -10,6 +10,14 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
+SEALED = "pymo_bluesky_digest"
+"""Attribute of the group of all scans, of which we tell there which bear digests.
+
+No scan can tell that itself was taken away. So this one changes whenever a scan of ours
+is added, and no other attribute of ours outside of the scan does; PyMoDAQ does not read
+it, and leaves it as it is.
+"""
+
 
 class Attribute(NamedTuple):
     """An attribute: what it says, and that together with how it is stored."""
