@@ -10,7 +10,7 @@ import pytest
 from corpus import ASSETS, load, stream
 
 from pymo_bluesky import PymodaqWriter, export, open_catalog
-from pymo_bluesky.catalog import index, looking
+from pymo_bluesky.catalog import apart, index
 from pymo_bluesky.errors import MissingExtraError, NotFoundError
 from pymo_bluesky.replaying.comparing import differences
 
@@ -177,13 +177,13 @@ class TestFollowing:
     def test_files_that_did_not_change_are_not_opened_again(self, folder, monkeypatch):
         monkeypatch.setenv("PYMO_CACHE", "")
         opened = []
-        look = index.look_into
+        look = index.look_at
 
-        def counting(path, *about):
-            opened.append(path)
-            return look(path, *about)
+        def counting(files, known):
+            opened.extend(files)
+            return look(files, known)
 
-        monkeypatch.setattr(index, "look_into", counting)
+        monkeypatch.setattr(index, "look_at", counting)
         catalog = open_catalog(folder)
         assert len(catalog) == len(catalog) == len(NAMES)
         assert len(opened) == len(NAMES)
@@ -253,14 +253,16 @@ class TestForeignFiles:
 
     def test_a_file_is_tried_again_after_a_while(self, catalog, monkeypatch):
         """Another program may have held it; that changes neither size nor time."""
-        monkeypatch.setattr(looking, "RETRY_SECONDS", 0.0)
+        monkeypatch.setattr(apart, "RETRY_SECONDS", 0.0)
         path = catalog.directory / "held.h5"
         path.write_text("no HDF5")
         assert len(catalog.problems) == 1
         seen = []
-        look = index.look_into
+        look = index.look_at
         monkeypatch.setattr(
-            index, "look_into", lambda p, *about: seen.append(p) or look(p, *about)
+            index,
+            "look_at",
+            lambda files, *about: seen.extend(files) or look(files, *about),
         )
         assert len(catalog) == 1
         assert seen == [path]
@@ -455,7 +457,8 @@ class TestExternalData:
             assert np.array_equal(image, event["data"]["img"])
 
     def test_images_that_are_gone_are_left_out_and_told(self, tmp_path, caplog):
-        path = put("p26", tmp_path)
+        self.put_with_frames("p26", tmp_path)
+        (path,) = (tmp_path / "data").rglob("*.h5")
         with h5py.File(path, "r+") as file:
             group = file["RawData/Scan000/Detector000/Data2D/CH00"]
             lost = h5py.VirtualLayout((3, 2, 2), "u1")
@@ -463,10 +466,16 @@ class TestExternalData:
             kept = dict(group["Data00"].attrs)
             del group["Data00"]
             group.create_virtual_dataset("Data00", lost).attrs.update(kept)
-        data = open_catalog(tmp_path)[-1].primary.read(fill=True)
+        data = open_catalog(tmp_path / "data")[-1].primary.read(fill=True)
         assert "bdet" not in data
         assert "bdet-sum" in data
         assert "gone.h5" in caplog.text
+
+    def test_images_outside_the_folder_are_left_out_and_told(self, tmp_path, caplog):
+        put("p26", tmp_path)
+        data = open_catalog(tmp_path)[-1].primary.read(fill=True)
+        assert set(data.data_vars) == {"stage-x_readback"}
+        assert "outside of the folders" in caplog.text
 
 
 class TestTheLab:

@@ -44,13 +44,13 @@ def settle(folder: Path) -> None:
 def opened(monkeypatch) -> list[Path]:
     """Files that are looked into from now on."""
     found = []
-    look = index.look_into
+    look = index.look_at
 
-    def noting(path, *about):
-        found.append(path)
-        return look(path, *about)
+    def noting(files, known):
+        found.extend(files)
+        return look(files, known)
 
-    monkeypatch.setattr(index, "look_into", noting)
+    monkeypatch.setattr(index, "look_at", noting)
     return found
 
 

@@ -5,6 +5,7 @@ Knows neither values nor streams: of a run only its start document is read.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -14,9 +15,10 @@ from typing import Any
 
 from ..errors import PymoError
 from ..folders import datasets_below
+from .apart import Starts, look_at
 from .entries import Entry, File, Stamp
 from .kept import Kept
-from .looking import look_into, start_of
+from .looking import start_of
 
 __all__ = ["Index"]
 
@@ -46,8 +48,7 @@ class Index:
         with self._lock:
             if self._files is None:
                 self._files = self._kept.files()
-            self._follow(self._files)
-            return list(self._files.values())
+            return self._follow(self._files)
 
     def entries(self) -> list[Entry]:
         """All runs, the oldest first."""
@@ -71,8 +72,8 @@ class Index:
             except PymoError as error:
                 _log.info("a run is not searched: %s", error)
 
-    def _follow(self, files: dict[Path, File]) -> None:
-        """Make `files` what is in the folder now."""
+    def _follow(self, files: dict[Path, File]) -> list[File]:
+        """Make `files` what is in the folder now; return them in its order."""
         found = {
             path: Stamp.of(about) for path, about in datasets_below(self.directory)
         }
@@ -86,18 +87,25 @@ class Index:
         ]
         if len(changed) > _BATCH:
             _log.info("looking into %d files of %s", len(changed), self.directory)
-        for first in range(0, len(changed), _BATCH):
-            batch = changed[first : first + _BATCH]
-            self._look(files, {path: found[path] for path in batch})
+        self._look(files, {path: found[path] for path in changed})
         if gone:
             self._kept.save({}, gone)
+        return [files[path] for path in found]
 
     def _look(self, files: dict[Path, File], stamps: Mapping[Path, Stamp]) -> None:
-        looked = {
-            path: look_into(path, stamp, files.get(path))
-            for path, stamp in stamps.items()
-        }
-        files.update({path: file for path, (file, _) in looked.items()})
+        looked: dict[Path, tuple[File, Starts]] = {}
+        try:
+            with contextlib.closing(look_at(stamps, files)) as answers:
+                for path, file, starts in answers:
+                    files[path] = file
+                    looked[path] = file, starts
+                    if len(looked) == _BATCH:
+                        self._keep(looked)
+                        looked = {}
+        finally:  # what was found before an interrupt need not be found again
+            self._keep(looked)
+
+    def _keep(self, looked: Mapping[Path, tuple[File, Starts]]) -> None:
         now = time.time_ns()
         settled = {path: it for path, it in looked.items() if it[0].settled(now)}
         if settled:

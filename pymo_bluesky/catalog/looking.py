@@ -1,9 +1,8 @@
-"""Which runs a file holds; knows no folders, and neither values nor streams."""
+"""Which runs a file holds, as plain data; knows no folders, values and streams."""
 
 from __future__ import annotations
 
 import fcntl
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,54 +10,54 @@ from typing import Any
 
 from ..errors import FormatError, Problem, PymoError, printable
 from ..reader import Dataset, Scan
-from .entries import RETRY_SECONDS, Entry, File, Stamp
+from .entries import Entry
 
 __all__ = ["look_into", "start_of"]
 
 # What reading a damaged file can raise beside errors of ours.
 _DAMAGE = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
-Starts = dict[Entry, Mapping[str, Any]]
 
-
-def look_into(path: Path, stamp: Stamp, before: File | None) -> tuple[File, Starts]:
-    """What a file holds, and the start documents of its runs.
+def look_into(path: str) -> dict[str, Any]:
+    """What a file holds, so plain that another process can be told.
 
     Parameters
     ----------
-    path, stamp
-        The file, and its stamp as it is now.
-    before
-        What was found in it earlier: the runs of a file that is being written are those
-        that were in it before.
+    path
+        Of the file.
+
+    Returns
+    -------
+    dict
+        ``runs``: of each run `Entry.packed` and its start document; ``problems``: of
+        each the node, severity, kind and message; ``again``: whether the file was kept
+        closed by another program or by its permissions, and may open later.
     """
-    known = before.entries if before else ()
     if _held(path):
-        told = _problem(
-            path,
+        return _unread(
             "busy",
             "another program is writing it; what it adds is listed when it is closed",
+            again=True,
         )
-        return _unopened(stamp, told, known), {}
-    starts: Starts = {}
+    runs: list[Any] = []
     problems: list[Problem] = []
     try:
-        with Dataset(path) as dataset:
+        with Dataset(Path(path)) as dataset:
             for scan in dataset.scans:
                 try:
                     start, status = _about(scan)
-                    entry = Entry.of(path, scan.path, scan.name, start, status)
-                    starts[entry] = start
+                    entry = Entry.of(Path(path), scan.path, scan.name, start, status)
+                    runs.append([entry.packed(), dict(start)])
                 except (PymoError, *_DAMAGE) as error:
-                    where = f"{path}{printable(scan.path)}"
-                    problems.append(Problem(where, "warning", "no-run", str(error)))
+                    problems.append(
+                        Problem(printable(scan.path), "warning", "no-run", str(error))
+                    )
             problems += _passed_over(dataset)
     except (PymoError, *_DAMAGE) as error:
-        told = _problem(path, "no-dataset", str(error))
-        if isinstance(error.__cause__, OSError):
-            return _unopened(stamp, told), {}
-        return File(stamp=stamp, problems=(told,)), {}
-    return File(stamp=stamp, entries=(*starts,), problems=(*problems,)), starts
+        again = isinstance(error.__cause__, OSError)
+        return _unread("no-dataset", str(error), again=again)
+    told = [[p.loc, p.severity, p.kind, p.message] for p in problems]
+    return {"runs": runs, "problems": told, "again": False}
 
 
 def start_of(entry: Entry) -> Mapping[str, Any]:
@@ -99,10 +98,10 @@ def _start(documents: Iterator[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
     return start
 
 
-def _held(path: Path) -> bool:
+def _held(path: str) -> bool:
     """Whether a program writes the file now: HDF5 locks it until it is closed."""
     try:
-        with path.open("rb") as file:
+        with Path(path).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -115,15 +114,9 @@ def _passed_over(dataset: Dataset) -> Iterator[Problem]:
     """Nodes that would be scans if they were not damaged."""
     for problem in dataset.outer_problems:
         if problem.kind in ("not-read", "damaged"):
-            where = f"{dataset.path}{printable(problem.loc)}"
-            yield replace(problem, loc=where, severity="warning")
+            yield replace(problem, loc=printable(problem.loc), severity="warning")
 
 
-def _problem(path: Path, kind: str, message: str) -> Problem:
-    return Problem(str(path), "warning", kind, message)
-
-
-def _unopened(stamp: Stamp, told: Problem, known: tuple[Entry, ...] = ()) -> File:
-    """A file that another program, or its permissions, kept closed."""
-    again = time.monotonic() + RETRY_SECONDS
-    return File(stamp=stamp, entries=known, problems=(told,), try_again=again)
+def _unread(kind: str, message: str, *, again: bool) -> dict[str, Any]:
+    problem = ["", "warning", kind, message]
+    return {"runs": [], "problems": [problem], "again": again}

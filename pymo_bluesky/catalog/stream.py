@@ -168,6 +168,9 @@ def _absent(scan: Node, branch: Branch, fill: bool) -> Iterator[str]:
                 ", ".join(node.lost_links),
             )
             yield array.label
+        elif node.refusal():
+            _log.warning("%s is left out: %s", array.label, node.refusal())
+            yield array.label
 
 
 def _arrays(branch: Branch) -> Iterator[Array]:

@@ -1,0 +1,107 @@
+"""Files looked into by other processes, which may die of them; knows no HDF5.
+
+One damaged file of some thousand ends the process that opens it. In a folder it would
+take the listing of all others with it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import math
+import os
+import time
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..errors import CrashError, Problem, PymoError
+from ..isolation import Limits, Worker, run_each
+from .entries import RETRY_SECONDS, Entry, File, Stamp
+from .looking import look_into
+
+__all__ = ["Starts", "look_at"]
+
+_LIMITS = Limits(seconds=120.0)
+_FEW = 32
+"""Files below which one process, that stays, is faster than several new ones."""
+
+Starts = dict[Entry, Mapping[str, Any]]
+
+
+def look_at(
+    files: Mapping[Path, Stamp], known: Mapping[Path, File]
+) -> Generator[tuple[Path, File, Starts], None, None]:
+    """What files hold, and the start documents of their runs, as it is found.
+
+    Parameters
+    ----------
+    files
+        Path to stamp, as it is now.
+    known
+        What was found earlier: the runs of a file that is being written are those
+        that were in it before.
+    """
+    # Of a worker that stays, the working directory may be another one by now.
+    named = {str(path.absolute()): path for path in files}
+    for name, answer in _answers(named):
+        path = named[name]
+        file, starts = _understood(path, files[path], answer)
+        if any(problem.kind == "busy" for problem in file.problems) and path in known:
+            file = File(
+                stamp=file.stamp,
+                entries=known[path].entries,
+                problems=file.problems,
+                try_again=file.try_again,
+            )
+        yield path, file, starts
+
+
+def _answers(names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """What `look_into` says of each file, or the error that it ended with."""
+    jobs = [(name,) for name in names]
+    if len(jobs) >= _FEW:
+        workers = min(len(os.sched_getaffinity(0)), len(jobs) // (_FEW // 2))
+        for (name,), answer in run_each(
+            look_into, jobs, workers=workers, limits=_LIMITS
+        ):
+            yield name, answer
+        return
+    for (name,) in jobs:
+        try:
+            yield name, _worker(os.getpid()).call(look_into, name)
+        except PymoError as error:
+            yield name, error
+
+
+@cache
+def _worker(pid: int) -> Worker:
+    """The process that looks for this one; a fork must not write into its pipe."""
+    worker = Worker(_LIMITS)
+
+    def end() -> None:
+        if os.getpid() == pid:
+            worker.close()
+
+    atexit.register(end)
+    return worker
+
+
+def _understood(path: Path, stamp: Stamp, answer: Any) -> tuple[File, Starts]:
+    if isinstance(answer, PymoError):
+        # It may have been the machine (no memory, too slow), so it is not kept on disk;
+        # but this program tries only once.
+        kind = "crash" if isinstance(answer, CrashError) else "no-dataset"
+        told = Problem(str(path), "warning", kind, str(answer))
+        return File(stamp=stamp, problems=(told,), try_again=math.inf), {}
+    starts: Starts = {
+        Entry.unpacked(path, parts): start for parts, start in answer["runs"]
+    }
+    problems = tuple(
+        Problem(f"{path}{node}", *rest) for node, *rest in answer["problems"]
+    )
+    again = time.monotonic() + RETRY_SECONDS if answer["again"] else None
+    return (
+        File(stamp=stamp, entries=(*starts,), problems=problems, try_again=again),
+        starts,
+    )
