@@ -16,7 +16,8 @@ from ..labelled import labelled
 from ..model import Array, Branch, Channel, Module
 from ..reader import Scan
 from ..replaying import stored_index, values_beside_tree
-from ..store import Node, open_tree
+from ..store import Node
+from ..store.opening import Source
 from ..synthesis.keyed import keyed
 from ..synthesis.run import streams_of
 
@@ -76,9 +77,9 @@ class Stream:
         Parameters
         ----------
         fill
-            Read what a detector wrote into other files too. They are opened wherever
-            the dataset says they are: ask it of datasets that you trust. Otherwise
-            these data keys are left out, or show the ids of their datums.
+            Read what a detector wrote into other files too, when they lie beside the
+            dataset. Otherwise these data keys are left out, or show the ids of their
+            datums.
 
         Returns
         -------
@@ -98,7 +99,8 @@ class Stream:
         # As for events: what lies beside the dataset is filled in, nothing else.
         near = Allowed.around(self.run.path).folders if fill else None
         opened = self.run.opened(external=near or False)
-        with opened as scan, open_tree(self.run.path) as tree:
+        source = Source(self.run.path, external=near or False)
+        with opened as scan, source.opened() as tree:
             node = tree.node(scan.path)
             if stored_index(node) is None:
                 return labelled(self._made(scan))
