@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from extras import needs
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -169,3 +170,41 @@ def test_there_is_a_format_page_for_each_layout_that_is_read():
 
     pages = {page.stem for page in PAGES if page.stem.startswith("format-")}
     assert pages == {f"format-{layout.name}" for layout in LAYOUTS}
+
+
+@pytest.mark.parametrize("module", ["pymo_bluesky", "pymo_bluesky.devices"])
+def test_the_reference_has_every_public_name(module):
+    page = {"pymo_bluesky": "api", "pymo_bluesky.devices": "api-devices"}[module]
+    text = (DOCS / "reference" / f"{page}.md").read_text()
+    told = set(re.findall(r"^::: ([\w.]+)$", text, re.M))
+    public = importlib.import_module(module).__all__
+    assert told >= {f"{module}.{name}" for name in public if name[0] != "_"}
+
+
+# ----------------------------------------------------------------------------- the site
+
+
+@pytest.mark.extras
+def test_the_site_is_built_without_a_warning_and_without_a_network(tmp_path):
+    needs("mkdocs", "docs")
+    needs("mkdocstrings", "docs")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "https_proxy": "127.0.0.1:9"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    made = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.html")}
+    assert {name_of(page).replace(".md", ".html") for page in PAGES} <= made
+    api = (tmp_path / "reference" / "api.html").read_text()
+    assert "Base folder; made when the first run starts." in api
+    loaded = (
+        r'<(?:script|img|link)[^>]+(?:src|rel="stylesheet"[^>]+href)="(https?:[^"]+)'
+    )
+    assert not [
+        found
+        for page in made
+        for found in re.findall(loaded, (tmp_path / page).read_text())
+    ]

@@ -114,7 +114,7 @@ class ErrorBars(_Companion):
     ----------
     of
         The attribute name of the channel.
-    **channel
+    **signal
         What `Channel` takes.
 
     Examples
