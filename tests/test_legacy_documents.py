@@ -13,6 +13,10 @@ from exactness import unpacked as unpaged
 from specimens import SPECIMENS, of_version, unpacked
 
 from pymo_bluesky import export, open_dataset, replay, validate
+from pymo_bluesky.model import Module
+from pymo_bluesky.recording.configuring import settings_of
+from pymo_bluesky.settings import SettingEntry, from_xml, module_settings
+from pymo_bluesky.synthesis.configuration import configured
 
 EVERY = pytest.mark.parametrize("specimen", SPECIMENS)
 SCANS = [name for name in SPECIMENS if "scan" in name or "tabular" in name]
@@ -124,6 +128,24 @@ def open_axis(path, label):
     (scan,) = open_dataset(path).scans
     axes = [a for m in scan.detectors for c in m.channels for a in c.axes]
     return next(a.values.tolist() for a in axes if a.label == label)
+
+
+def test_a_choice_of_items_tells_those_that_are_not_chosen(tmp_path):
+    """Written again from its configuration, the setting is what it was."""
+    choice = {"all_items": ["red", "green", "blue"], "selected": ["green"]}
+    entry = SettingEntry(
+        path="detector_settings/lines", value=choice, type="itemselect"
+    )
+    tree = module_settings("detector", "cam", [entry])
+    module = Module(kind="detector", title="cam", settings=tree)
+    (told,) = [one for one in configured(module, {}) if one[0].endswith("lines")]
+    key, value, about = told
+    assert value == ["green"]
+    assert about["pymodaq"]["limits"] == choice["all_items"]
+    configuration = {"data": {key: value}, "data_keys": {key: about}}
+    again = from_xml(settings_of("detector", "cam", configuration, "pymodaq5"))
+    (lines,) = [found for path, found in again.walk() if path.endswith("lines")]
+    assert (lines.type, lines.value) == ("itemselect", choice)
 
 
 def test_error_bars_and_backgrounds_are_data_of_their_own(tmp_path):
