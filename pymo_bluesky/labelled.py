@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from .errors import MissingExtraError
 from .model import Array, Axis, Branch, Channel, Module
 
-__all__ = ["labelled"]
+__all__ = ["Chunks", "labelled"]
+
+Chunks = int | Literal["auto"] | Mapping[str, int]
+"""As xarray has it: ``"auto"``, or points for each dimension that is named."""
 
 _WIDEST = 1024
 
 
-def labelled(branch: Branch, beside: Sequence[Array] = ()) -> Any:
+def labelled(
+    branch: Branch,
+    beside: Sequence[Array] = (),
+    *,
+    chunks: Chunks | None = None,
+    attributes: Mapping[str, Any] | None = None,
+) -> Any:
     """A stream as an `xarray.Dataset`.
 
     A grid has the dimensions of the plan, named by its motors, with the planned
@@ -33,6 +42,10 @@ def labelled(branch: Branch, beside: Sequence[Array] = ()) -> Any:
         The stream.
     beside
         What its modules do not hold, or not all of it; of shape (points, ...).
+    chunks
+        Make lazy arrays of dask of what the modules hold, in such chunks; None: numpy.
+    attributes
+        Of the whole.
 
     Returns
     -------
@@ -42,7 +55,7 @@ def labelled(branch: Branch, beside: Sequence[Array] = ()) -> Any:
     Raises
     ------
     MissingExtraError
-        When xarray is not installed.
+        When xarray is not installed; with `chunks`, when dask is not.
 
     Examples
     --------
@@ -60,7 +73,10 @@ def labelled(branch: Branch, beside: Sequence[Array] = ()) -> Any:
         raise MissingExtraError.of("xarray", "xarray") from error
     points = _Points.of(branch)
     table = _Table(
-        points, dict(points.coordinates(branch)), frozenset(a.label for a in beside)
+        points,
+        dict(points.coordinates(branch)),
+        _reader(chunks),
+        frozenset(a.label for a in beside),
     )
     for module in branch.modules:
         for channel in module.channels:
@@ -69,7 +85,30 @@ def labelled(branch: Branch, beside: Sequence[Array] = ()) -> Any:
         values = _tidied(np.asarray(array.data[()]))
         shaped = values.reshape(*branch.shape, *values.shape[1:])
         table.add(array.label, replace(array, data=shaped), ())
-    return xarray.Dataset(table.variables, table.coordinates)
+    return xarray.Dataset(table.variables, table.coordinates, attributes)
+
+
+def _reader(chunks: Chunks | None) -> Callable[[Array, tuple[str, ...]], Any]:
+    """How values are had of an array with named dimensions: now, or when needed."""
+    if chunks is None:
+        return lambda array, dims: np.asarray(array.data[()])
+    try:
+        from dask.array import from_array
+    except ModuleNotFoundError as error:
+        raise MissingExtraError.of("dask", "dask") from error
+
+    def lazily(array: Array, dims: tuple[str, ...]) -> Any:
+        data = array.data
+        # A dimension that nobody named is whole: one task reads all spectra of a point.
+        along: Any = (
+            tuple(chunks.get(dim, -1) for dim in dims)
+            if isinstance(chunks, Mapping)
+            else chunks
+        )
+        # Not by indices, which HDF5 wants in order; dask's own slices are plain.
+        return from_array(data, chunks=along, fancy=False, asarray=True)
+
+    return lazily
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +139,7 @@ class _Points:
         dims = ("time" if branch.timestamps is not None else "point",)
         return cls(dims, False, _visited(branch))
 
-    def of_scan(self, values: np.ndarray) -> np.ndarray:
+    def of_scan(self, values: Any) -> Any:
         """Values at the points that are kept, from values at all points."""
         return values if self.kept is None else values[self.kept]
 
@@ -136,6 +175,7 @@ class _Table:
 
     points: _Points
     coordinates: dict[str, Any]
+    read: Callable[[Array, tuple[str, ...]], Any]
     beside: frozenset[str] = frozenset()
     variables: dict[str, Any] = field(default_factory=dict[str, Any])
 
@@ -179,10 +219,10 @@ class _Table:
 
     def add(self, name: str, array: Array, signal: tuple[str, ...]) -> None:
         """Add one array; `signal` names its last dimensions."""
-        values = self.points.of_scan(np.asarray(array.data[()]))
-        unnamed = values.ndim - len(self.points.dims) - len(signal)
+        unnamed = len(array.data.shape) - len(self.points.dims) - len(signal)
         signal = (*signal, *(f"{name}_dim_{n}" for n in range(unnamed)))
         dims = (*self.points.dims, *signal)
+        values = self.points.of_scan(self.read(array, dims))
         about = {**_units(array.units), "data_key": array.label}
         while name in self.coordinates or name in self.variables or name in dims:
             name += "_readback"

@@ -7,6 +7,7 @@ their own.
 import ast
 import doctest
 import importlib
+import json
 import os
 import re
 import runpy
@@ -208,3 +209,59 @@ def test_the_site_is_built_without_a_warning_and_without_a_network(tmp_path):
         for page in made
         for found in re.findall(loaded, (tmp_path / page).read_text())
     ]
+
+
+# A kernel is a process of its own; files, not ports, are between it and the test.
+NOTEBOOK = """
+import sys
+import nbformat
+from jupyter_client import AsyncKernelManager
+from nbclient import NotebookClient
+
+notebook = nbformat.read(sys.argv[1], as_version=4)
+kernel = AsyncKernelManager(kernel_name="python3", transport="ipc", ip="kernel")
+NotebookClient(notebook, km=kernel, timeout=600).execute()
+kinds = [
+    kind
+    for cell in notebook.cells
+    for output in cell.get("outputs", [])
+    for kind in output.get("data", {})
+]
+print(kinds.count("image/png"), "pictures")
+"""
+
+
+@pytest.mark.extras
+def test_the_notebook_runs(tmp_path):
+    needs("nbclient", "docs")
+    needs("ipykernel", "docs")
+    path = DOCS / "tutorial" / "first-scan.ipynb"
+    done = subprocess.run(
+        [sys.executable, "-c", NOTEBOOK, str(path)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "IPYTHONDIR": str(tmp_path / "i")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "2 pictures\n"
+    assert list(tmp_path.glob("data/*/*/Dataset_*_001.h5"))
+
+
+def test_the_notebook_is_kept_without_what_it_printed():
+    notebook = json.loads((DOCS / "tutorial" / "first-scan.ipynb").read_text())
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert len(cells) > 5
+    assert not [cell for cell in cells if cell["outputs"] or cell["execution_count"]]
+
+
+def test_the_architecture_names_what_there_is():
+    text = (DOCS / "explanation" / "architecture.md").read_text()
+    paths = set(re.findall(r"`((?:pymo_bluesky|docs|tests|devices)/[\w./]*)`", text))
+    assert len(paths) > 10
+    assert not [path for path in paths if not (ROOT / path).exists()]
+    before = text.split("## What may know what")[0]
+    modules = re.findall(r"`([a-z]+)`", before)
+    assert len(modules) > 15
+    package = {path.stem for path in (ROOT / "pymo_bluesky").iterdir()}
+    assert set(modules) <= package

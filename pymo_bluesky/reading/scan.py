@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
 
+    from ..labelled import Chunks
+
 __all__ = ["Content", "Place", "Scan", "ScanFile", "Scans", "about"]
 
 
@@ -96,6 +98,13 @@ class Scan(Shown):
     def attributes(self) -> Mapping[str, Any]:
         """Decoded, dates put right: author, date_time, scan_type, description, etc."""
         return MappingProxyType(self._file.about(self.path, self._role))
+
+    @property
+    def _plain(self) -> dict[str, str | int | float]:
+        """Those attributes that netCDF and zarr take too."""
+        known = ((k, v) for k, v in self.attributes.items() if v not in ("", None))
+        found = {k: int(v) if v is True or v is False else v for k, v in known}
+        return {k: v for k, v in found.items() if isinstance(v, str | int | float)}
 
     @property
     def uid(self) -> str:
@@ -234,17 +243,28 @@ class Scan(Shown):
         """Its documents without the events: of a long scan, in little time."""
         return self._file.outline(self)
 
-    def to_xarray(self) -> xarray.Dataset:
+    def to_xarray(self, *, chunks: Chunks | None = None) -> xarray.Dataset:
         """The scan as xarray: dimensions named by the axes, units in the attributes.
+
+        Parameters
+        ----------
+        chunks
+            For data larger than memory: values are read by dask when they are needed,
+            in chunks of ``"auto"``, or ``{"x": 10}`` points (what is not named is
+            whole). By default all are read now.
 
         Raises
         ------
         MissingExtraError
-            When xarray is not installed.
+            When xarray is not installed; with `chunks`, when dask is not.
         """
         from ..labelled import labelled
 
-        return labelled(self.assembled.scan.trunk)
+        return labelled(
+            self.assembled.scan.trunk,
+            chunks=chunks,
+            attributes={"file": str(self._file.path), "scan": self.name, **self._plain},
+        )
 
     def plot(
         self, named: str = "", *, at: int | Sequence[int] = (), title: str = ""
@@ -269,21 +289,17 @@ class Scan(Shown):
 
         Raises
         ------
-        NotFoundError
-            When the scan has nothing of that name.
         PymoError
-            When there is nothing to draw, or the place is outside.
+            When there is nothing to draw, nothing of that name, or no such place.
         MissingExtraError
             When matplotlib is not installed.
         """
         from ..plotting import draw
 
         beside = self._beside
-        streams = [self.trunk, *beside]
-        others = list(self.streams.values())[len(beside) :]
         return draw(
-            [stream.seen for stream in streams],
-            [stream.seen for stream in others],
+            [stream.seen for stream in (self.trunk, *beside)],
+            [stream.seen for stream in list(self.streams.values())[len(beside) :]],
             named=named,
             at=(at,) if isinstance(at, int) else tuple(at),
             title=title or self._heading,
@@ -291,8 +307,7 @@ class Scan(Shown):
 
     @property
     def _heading(self) -> str:
-        about = self.attributes
-        kind = about.get("plan_name") or about.get("scan_type") or ""
+        kind = self.attributes.get("plan_name") or self.attributes.get("scan_type")
         when = self.time
         name = f"{self._file.path.stem} {self.name.strip('/')}".strip()
         words = (name, kind, f"{when:%Y-%m-%d %H:%M:%S}" if when else "")

@@ -106,6 +106,20 @@ class Source:
         self._users = 0
         self._lock = threading.Lock()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process (of dask) opens the file with: nothing that is open."""
+        isolated = self._session is not None
+        return {"path": self.path.absolute(), "rules": self.rules, "isolated": isolated}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        rules: Rules = state["rules"]
+        self.__init__(  # a source of its own, closed
+            state["path"],
+            external=rules.allowed,
+            memory=rules.memory,
+            isolated=state["isolated"],
+        )
+
     @contextlib.contextmanager
     def opened(self) -> Iterator[Tree]:
         """Open it for reading, unless it is.
