@@ -11,8 +11,10 @@ from .acquiring import (
     timelapse,
 )
 from .learning import adaptive, rel_adaptive
+from .fly import fly_1d, fly_async
 from .logs import log
 from .moving import move, rel_move
+from .requiring import required_metadata
 from .saving import ContinuousSaving, SnapshotSaving
 from .stepping import (
     rel_scan_1d,
@@ -30,6 +32,8 @@ __all__ = [
     "adaptive",
     "continuous",
     "drop_background",
+    "fly_1d",
+    "fly_async",
     "log",
     "move",
     "rel_adaptive",
@@ -38,6 +42,7 @@ __all__ = [
     "rel_scan_2d",
     "rel_sequential",
     "rel_tabular",
+    "required_metadata",
     "scan_1d",
     "scan_2d",
     "sequential",

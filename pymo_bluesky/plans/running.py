@@ -23,7 +23,7 @@ from ..errors import PlanError
 from .checking import Problems, check_devices, check_limits, name_of, positions_now
 from .trajectory import Trajectory
 
-__all__ = ["Scan", "relative", "scan_plan", "stepwise"]
+__all__ = ["Scan", "hinted_fields", "relative", "scan_plan", "stepwise"]
 
 P = ParamSpec("P")
 Metadata = dict[str, Any]
@@ -215,7 +215,7 @@ def _averaged(trajectory: Trajectory, averaging: int) -> Trajectory:
 
 def _hints(actuators: Sequence[Any], trajectory: Trajectory) -> Metadata:
     """Which data keys are the axes; a table and a plot follow them too."""
-    fields = [_fields(actuator) for actuator in actuators]
+    fields = [hinted_fields(actuator) for actuator in actuators]
     if not trajectory.axes:
         flat = [name for names in fields for name in names]
         return {"dimensions": [[flat, "primary"]]}
@@ -226,7 +226,15 @@ def _hints(actuators: Sequence[Any], trajectory: Trajectory) -> Metadata:
     return hints
 
 
-def _fields(actuator: Any) -> list[str]:
+def hinted_fields(actuator: Any) -> list[str]:
+    """Data keys that an actuator's position is plotted by.
+
+    Examples
+    --------
+    >>> from ophyd.sim import motor
+    >>> hinted_fields(motor)
+    ['motor']
+    """
     hinted = getattr(actuator, "hints", None)
     names = hinted.get("fields") if isinstance(hinted, Mapping) else None
     return list(names) if isinstance(names, Iterable) else [name_of(actuator)]
