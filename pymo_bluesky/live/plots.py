@@ -83,9 +83,9 @@ class LivePlots:
     def _open(self, name: str, kind: type[Any], key: str | None) -> None:
         if name in self.views or len(self.views) >= self.most:
             return
-        view = self._kept.get(name)
-        if not isinstance(view, kind):
+        kept: Any = self._kept.get(name)
+        if not isinstance(kept, kind):
             ax = self._axes(name) if self._axes is not None else None
-            view = self._kept[name] = kind(key, ax=ax, interval=self.interval)
-        self.views[name] = view
-        view("start", self._start)
+            kept = self._kept[name] = kind(key, ax=ax, interval=self.interval)
+        self.views[name] = kept
+        kept("start", self._start)

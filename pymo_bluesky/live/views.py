@@ -50,7 +50,7 @@ class _View(QtAwareCallback):
         self.interval = interval
         self.enabled = ax is not None or has_display()
         self.drawn = 0
-        self._ax = ax
+        self._ax: Any = ax
         self._clock = clock
         self._due = -np.inf
         self._pending = False
@@ -82,7 +82,7 @@ class _View(QtAwareCallback):
         if self._shown is None and (found := self._find(doc)) is not None:
             self._shown, self._descriptor = found, doc["uid"]
 
-    def event(self, doc: Any) -> None:
+    def event(self, doc: Any) -> Any:
         """Take a point, and draw it when it is time."""
         shown = self._shown
         if shown is None or doc["descriptor"] != self._descriptor:
@@ -94,7 +94,7 @@ class _View(QtAwareCallback):
         if self._clock() >= self._due:
             self._show(shown)
 
-    def event_page(self, doc: Any) -> None:
+    def event_page(self, doc: Any) -> Any:
         """Take many points."""
         for event in unpack_event_page(doc):
             self.event(event)

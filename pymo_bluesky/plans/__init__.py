@@ -10,8 +10,8 @@ from .acquiring import (
     take_background,
     timelapse,
 )
-from .learning import adaptive, rel_adaptive
 from .fly import fly_1d, fly_async
+from .learning import adaptive, rel_adaptive
 from .logs import log
 from .moving import move, rel_move
 from .requiring import required_metadata

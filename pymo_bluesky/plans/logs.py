@@ -139,7 +139,7 @@ def log(
     @bpp.stage_decorator([*modules, *monitors])
     @bpp.monitor_during_decorator(monitors)
     @bpp.run_decorator(md=about)
-    def inner() -> MsgGenerator[None]:
+    def inner() -> MsgGenerator[Any]:
         # A measurement goes on during a pause: to trigger it again would fail.
         yield from bpp.rewindable_wrapper(_follow(each, duration), False)
 

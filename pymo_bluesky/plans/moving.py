@@ -94,7 +94,7 @@ def _move(
 
     @bpp.stage_decorator(actuators)
     @bpp.run_decorator(md=about)
-    def inner() -> MsgGenerator[None]:
+    def inner() -> MsgGenerator[Any]:
         yield from bps.trigger_and_read(actuators)
         pairs = zip(actuators, targets, strict=True)
         yield from bps.mv(*(item for pair in pairs for item in pair))
