@@ -10,9 +10,18 @@ from corpus import load, stream
 from faults.flipping import counted, everywhere, flips, outcomes
 from specimens import unpacked
 
-from pymo_bluesky import PymodaqWriter, convert, export, open_dataset, replay, verify
+from pymo_bluesky import (
+    PymodaqWriter,
+    convert,
+    export,
+    open_dataset,
+    replay,
+    verify,
+    verifying,
+)
 from pymo_bluesky.cli import main
 from pymo_bluesky.errors import NotFoundError
+from pymo_bluesky.isolation import Limits
 
 LAYOUTS = ("pymodaq5", "pymodaq3")
 RUNS = ("p05", "p13", "p32")
@@ -31,7 +40,9 @@ def dataset(request, tmp_path):
 
 
 def kinds(path) -> list[tuple[str, str]]:
-    return [(problem.severity, problem.kind) for problem in verify(path)]
+    return [
+        (problem.severity, problem.kind) for problem in verify(path, isolated=False)
+    ]
 
 
 def scan_of(file: h5py.File, number: int) -> h5py.Group:
@@ -58,7 +69,7 @@ def an_array(group: h5py.Group) -> h5py.Dataset:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_each_run_of_the_corpus_verifies(corpus_stream, layout, tmp_path):
     (path,) = export(load(corpus_stream), tmp_path, layout=layout)["pymodaq"]
-    assert verify(path) == []
+    assert verify(path, isolated=False) == []
 
 
 def test_adding_scans_leaves_the_digests_of_the_others_valid(dataset):
@@ -98,6 +109,21 @@ def test_what_is_no_dataset_is_told_and_what_is_not_there_is_raised(tmp_path):
         verify(tmp_path / "none.h5")
 
 
+def test_a_file_of_which_reading_never_ends_is_told(dataset, monkeypatch):
+    # No process starts within that time: for `verify` it is one that never ends.
+    monkeypatch.setattr(verifying, "limits_of", lambda _: Limits(seconds=0.001))
+    (problem,) = verify(dataset)
+    assert (problem.severity, problem.kind) == ("error", "unreadable")
+    assert "did not end within 0.001 s" in problem.message
+
+
+def test_a_file_that_ends_the_process_is_told(dataset, monkeypatch):
+    # HDF5 and numpy need more than that before they do anything.
+    monkeypatch.setattr(verifying, "limits_of", lambda _: Limits(memory=64 * 2**20))
+    (problem,) = verify(dataset)
+    assert (problem.severity, problem.kind) == ("error", "unreadable")
+
+
 # --------------------------------------------------------------------- what is changed
 
 
@@ -123,7 +149,7 @@ def test_an_attribute_that_is_not_as_it_was(change, dataset):
     with h5py.File(dataset, "r+") as file:
         change(scan_of(file, 1))
         name = scan_of(file, 1).name
-    assert [p.loc for p in verify(dataset)] == [name]
+    assert [p.loc for p in verify(dataset, isolated=False)] == [name]
     assert kinds(dataset) == [("error", "changed")]
 
 
@@ -133,7 +159,9 @@ def test_a_document_that_is_not_as_it_was(dataset):
         text = bytes(loose[...]).replace(b"grid_scan", b"GRID_scan")
         loose[...] = np.frombuffer(text, np.uint8)
     assert dict(replay(dataset, scan=0))["start"]["plan_name"] == "GRID_scan"
-    assert [p.loc.rpartition("/")[2] for p in verify(dataset)] == ["Loose"]
+    assert [p.loc.rpartition("/")[2] for p in verify(dataset, isolated=False)] == [
+        "Loose"
+    ]
 
 
 @pytest.mark.parametrize("number", range(len(RUNS)))

@@ -21,12 +21,13 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
 
 def _verify(options: argparse.Namespace) -> int:
     from ..isolation import Worker
-    from ..verifying import told
+    from ..verifying import limits_of, told
 
     bad = False
+    paths = list(named_datasets(options.paths))
     # In a process of its own: of some damage HDF5 itself dies.
-    with Worker() as worker:
-        for path in named_datasets(options.paths):
+    with Worker(limits_of(paths)) as worker:
+        for path in paths:
             try:
                 lines, worst = worker.call(told, path)
             except CrashError as error:
