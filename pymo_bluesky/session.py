@@ -259,12 +259,36 @@ def _start_table(startup: _Startup) -> None:
         elif (shell := _ipython()) is not None:
             shell.enable_matplotlib()
         startup.names["bec"] = table
-        startup.names["RE"].subscribe(table)
+        progress, engine = _progress(startup), startup.names["RE"]
+        if progress is not None:
+            engine.subscribe(progress.before)
+        engine.subscribe(table)
+        if progress is not None:
+            engine.subscribe(progress)
+    if _has_display():
+        _start_views(startup)
+
+
+def _progress(startup: _Startup) -> Any:
+    with startup.step("progress", "no bar with the time left"):
+        from pymo_bluesky.live import Progress
+
+        startup.names["progress"] = Progress()
+        return startup.names["progress"]
+
+
+def _start_views(startup: _Startup) -> None:
+    with startup.step("views", "no live maps, spectra and cameras"):
+        from pymo_bluesky.live import LivePlots
+
+        startup.names["views"] = LivePlots()
+        startup.names["RE"].subscribe(startup.names["views"])
 
 
 def _has_display() -> bool:
-    windowed = sys.platform in ("win32", "darwin")
-    return windowed or any(os.environ.get(v) for v in ("DISPLAY", "WAYLAND_DISPLAY"))
+    from pymo_bluesky.live.guarding import has_display
+
+    return has_display()
 
 
 def _start_devices(startup: _Startup, file: str | Path) -> None:
