@@ -43,7 +43,9 @@ class Trajectory:
     def at(self, clock: float) -> float:
         """Return the position at the time `clock`."""
         way = self.target - self.start
-        gone = min(self.velocity * max(clock - self.begin, 0.0), abs(way))
+        gone = self.velocity * max(clock - self.begin, 0.0)
+        if gone >= abs(way):
+            return self.target  # start + way may miss it by what floats lose
         return self.start + float(np.copysign(gone, way))
 
 

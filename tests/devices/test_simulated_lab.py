@@ -132,3 +132,10 @@ def test_sizes_and_names_are_options(make_lab):
     assert lab["z"].position == 0.0
     assert lab["camera"].describe()["camera_image"]["shape"] == [4, 6]
     assert lab["spectrometer"].wavelength.get().shape == (16,)
+
+
+def test_a_mirror_arrives_at_a_place_that_floats_cannot_reach_by_its_way(make_lab):
+    x = make_lab()["x"]
+    x.set(1.0).wait(30)
+    x.set(1 / 3).wait(30)  # 1 + (1/3 - 1) is another float
+    assert x.beam.x == 1 / 3
