@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import weakref
 from collections import namedtuple
 
@@ -74,12 +75,14 @@ def in_thread(work, *args):
 
 
 class Disk:
-    """The disk of the journals: it can be made to hang, and to fail."""
+    """The disk of the journals: it can be made slow, to hang, and to fail."""
 
     def __init__(self, monkeypatch):
         self.works = threading.Event()
         self.works.set()
         self.fails = 0
+        self.delay = 0.0
+        self.writes = 0
         self.waiting = threading.Event()
         self._write = {name: getattr(os, name) for name in ("pwrite", "pwritev")}
         for name in self._write:
@@ -92,7 +95,10 @@ class Disk:
             if self.fails:
                 self.fails -= 1
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            return self._write[name](*args)
+            time.sleep(self.delay)
+            written = self._write[name](*args)
+            self.writes += 1
+            return written
 
         return write
 
@@ -379,6 +385,63 @@ def test_at_the_bound_a_plan_waits(tmp_path, disk, bound):
     disk.works.set()
     thread.join(PATIENCE)
     assert not raised
+    assert_same_documents(documents, replay(writer.path))
+
+
+SLOW = 0.2  # seconds that a slow disk takes for each write
+
+
+def test_a_plan_waits_for_a_slow_disk_and_loses_nothing(tmp_path, disk):
+    writer = PymodaqWriter(tmp_path)
+    documents = run_of(5)
+    feed(writer, documents[:2])
+    disk.delay = SLOW
+    for n, document in enumerate(documents[2:-1], 1):
+        began, written = time.monotonic(), disk.writes
+        writer(*document)
+        assert disk.writes > written
+        assert time.monotonic() - began >= SLOW
+        assert writer.status.pending.documents == 0
+        # A kill now would lose nothing: what lies on the disk is all that was sent.
+        shutil.copytree(tmp_path, tmp_path.with_name(f"after event {n}"))
+    disk.delay = 0
+    for n in range(1, 6):
+        (found,) = recover(tmp_path.with_name(f"after event {n}"))
+        assert found.events == n
+    writer(*documents[-1])
+    assert_same_documents(documents, replay(writer.path))
+
+
+def test_with_max_pending_a_plan_goes_on_beside_a_slow_disk(tmp_path, disk):
+    size, bound = 100_000, 650_000
+    writer = PymodaqWriter(tmp_path, max_pending=bound)
+    documents = run_of(12, size=size)
+    feed(writer, documents[:2])
+    writer.flush()
+    disk.delay = SLOW
+    before = disk.writes
+    most_documents = 0
+    tracemalloc.start()
+    for n, document in enumerate(documents[2:-1], 1):
+        writer(*document)
+        pending = writer.status.pending
+        assert pending.bytes <= bound
+        # All that was sent waits, is being written, or was; each of them once.
+        assert n - (disk.writes - before) <= pending.documents <= n
+        assert size * pending.documents <= pending.bytes
+        most_documents = max(most_documents, pending.documents)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # One is on its way to the disk, and one in the hand of the caller.
+    assert most < bound + 3 * size
+    assert most_documents > 1, "the plan waited for the disk"
+    lost = writer.status.pending.documents
+    shutil.copytree(tmp_path, tmp_path.with_name("after the kill"))
+    disk.delay = 0
+    writer(*documents[-1])
+    assert writer.status.pending.documents == 0
+    (found,) = recover(tmp_path.with_name("after the kill"))
+    assert found.events >= 12 - lost
     assert_same_documents(documents, replay(writer.path))
 
 
