@@ -12,6 +12,7 @@ from bluesky.simulators import RunEngineSimulator
 from bluesky.utils import FailedStatus, RunEngineInterrupted
 from extras import needs
 from ophyd.sim import motor1
+from oracle.judge import BACKENDS, check, nodes
 
 from pymo_bluesky import PymodaqWriter, open_dataset, replay, validate
 from pymo_bluesky.devices.simulated_lab import simulated_lab
@@ -316,3 +317,19 @@ def test_no_detector_or_one_twice_is_refused(lab):
         list(continuous([]))
     with pytest.raises(PymoError, match="the detector photodiode is there 2 times"):
         list(snapshot([lab["photodiode"]] * 2))
+
+
+# ---------------------------------------------------------------------- PyMoDAQ judges
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_pymodaq_opens_what_was_saved(engine, lab, tmp_path, pymodaq5, backend):
+    camera = lab["camera"]
+    single = SnapshotSaving(tmp_path / "beam.h5", picture=False)
+    engine(snapshot([camera], background=True, saving=single))
+    endless = ContinuousSaving(tmp_path)
+    engine(continuous([camera], num=3, saving=endless))
+    for path, points in ((single.path, 1), (endless.path, 3)):
+        found = nodes(check(pymodaq5, path, backend)).values()
+        assert [points, 48, 64] in [node.get("shape") for node in found]
