@@ -29,6 +29,7 @@ _TOLD = (
     "bp",
     "bps",
     "bpp",
+    "plans",
     "replay",
     "recover",
     "catalog",
@@ -119,6 +120,7 @@ def start_session(
     directory: str | Path | None = None,
     *,
     layout: str = "pymodaq5",
+    required: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Give a prompt all that it takes to measure.
 
@@ -134,6 +136,8 @@ def start_session(
         What `data_directory` takes.
     layout
         Of the datasets: ``"pymodaq5"`` or ``"pymodaq3"``.
+    required
+        Metadata that a run may not lack, as `plans.required_metadata` takes them.
 
     Returns
     -------
@@ -150,6 +154,9 @@ def start_session(
     # The writer comes before all other subscribers: they may change documents.
     for start in (_start_engine, _start_plans):
         start(startup)
+    if required:
+        with startup.step("required", "runs may begin without these metadata"):
+            user_ns["plans"].required_metadata(user_ns["RE"], required)
     _start_writer(startup, directory, layout)
     _start_table(startup)
     _start_devices(startup, devices)
@@ -204,6 +211,10 @@ def _start_plans(startup: _Startup) -> None:
         startup.names.update(
             bp=bluesky.plans, bps=bluesky.plan_stubs, bpp=bluesky.preprocessors
         )
+    with startup.step("plans", "PyMoDAQ's scans are not there; bluesky's are"):
+        import pymo_bluesky.plans
+
+        startup.names["plans"] = pymo_bluesky.plans
 
 
 def _start_writer(startup: _Startup, directory: str | Path | None, layout: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from pymo_bluesky.errors import WriteError
+from pymo_bluesky.errors import PlanError, WriteError
 from pymo_bluesky.instrument import data_folder
 from pymo_bluesky.journal import JournalWriter
 from pymo_bluesky.session import data_directory, start_session
@@ -39,6 +39,15 @@ def test_all_names_are_there(session, capsys):
     assert set(session) >= {"RE", "bec", "writer", "devices", "bp", "bps", "bpp"}
     assert set(session) >= {"replay", "catalog", "load_devices", "data_directory"}
     assert session["x"] is session["devices"].x
+
+
+def test_a_lab_can_require_metadata(home):
+    names = {}
+    start_session(names, directory=home / "data", required={"sample": str})
+    plan = names["plans"].scan_1d([names["photodiode"]], names["x"], 0, 1, num=2)
+    with pytest.raises(PlanError, match="sample is missing"):
+        names["RE"](plan)
+    names["writer"].close()
 
 
 def test_a_run_is_in_the_dataset_when_the_prompt_is_back(session, home):
