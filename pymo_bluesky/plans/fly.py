@@ -131,27 +131,10 @@ def fly_async(
     PlanError
         Before anything moves, for a way that cannot be flown.
     """
-    from ophyd_async.core import FlyMotorInfo, TriggerInfo
-
-    problems = list(check_devices(detectors, [actuator]))
-    if not detectors:
-        problems.append("no detector is given")
-    if not 0 <= deadtime < period:
-        problems.append(f"deadtime is {deadtime} s, expected less than {period} s")
-    if problems:
-        raise PlanError.of("fly_async", problems)
+    _check_async(detectors, actuator, period, deadtime)
     path = yield from _checked("fly_async", actuator, start, stop, num, period)
     about = _about("fly_async", [d.name for d in detectors], actuator, path, md)
-    frames = TriggerInfo(
-        number_of_events=num, livetime=period - deadtime, deadtime=deadtime
-    )
-    # Half a step more at both ends: the middle of each frame is at its point.
-    half = (path.stop - path.start) / (num - 1) / 2
-    way = FlyMotorInfo(
-        start_position=path.start - half,
-        end_position=path.stop + half,
-        time_for_move=num * period,
-    )
+    frames, way = _async_flight(path, deadtime)
 
     @bpp.stage_decorator([*detectors, actuator])
     @bpp.run_decorator(md=about)
@@ -170,6 +153,35 @@ def fly_async(
         )
 
     return (yield from bpp.rewindable_wrapper(inner(), False))
+
+
+def _check_async(
+    detectors: Sequence[Any], actuator: Any, period: float, deadtime: float
+) -> None:
+    problems = list(check_devices(detectors, [actuator]))
+    if not detectors:
+        problems.append("no detector is given")
+    if not 0 <= deadtime < period:
+        problems.append(f"deadtime is {deadtime} s, expected less than {period} s")
+    if problems:
+        raise PlanError.of("fly_async", problems)
+
+
+def _async_flight(path: FlyPath, deadtime: float) -> tuple[Any, Any]:
+    """What detectors and motor of ophyd-async are to prepare for."""
+    from ophyd_async.core import FlyMotorInfo, TriggerInfo
+
+    frames = TriggerInfo(
+        number_of_events=path.num, livetime=path.period - deadtime, deadtime=deadtime
+    )
+    # Half a step more at both ends: the middle of each frame is at its point.
+    half = (path.stop - path.start) / (path.num - 1) / 2
+    way = FlyMotorInfo(
+        start_position=path.start - half,
+        end_position=path.stop + half,
+        time_for_move=path.num * path.period,
+    )
+    return frames, way
 
 
 def _checked(

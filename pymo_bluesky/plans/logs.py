@@ -126,11 +126,9 @@ def log(
         "plan_name": "log",
         "detectors": [device.name for device in (*modules, *monitors)],
         "plan_args": {
-            "modules": list(map(repr, modules)),
+            **{"modules": list(map(repr, modules)), "num": num, "duration": duration},
             "monitors": list(map(repr, monitors)),
             "period": {m.device.name: m.period for m in each},
-            "num": num,
-            "duration": duration,
         },
         "hints": {},
         **(md or {}),

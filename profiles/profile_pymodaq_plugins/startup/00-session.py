@@ -1,4 +1,4 @@
-"""RE, writer, devices and plans for PyMoDAQ's simulated plugins; takes 10 s and more."""
+"""RE, writer, devices, plans for PyMoDAQ's simulated plugins; takes 10 s and more."""
 
 from pymo_bluesky.session import start_session
 
