@@ -153,13 +153,18 @@ def under_fault(
 
 
 def faults(
-    act: Callable[[Path], None], prepare: Callable[[Path], Path], folder: Path, **how
+    act: Callable[[Path], None],
+    prepare: Callable[[Path], Path],
+    folder: Path,
+    *,
+    every: int = 1,
+    **how: int,
 ) -> Iterator[tuple[Path, dict]]:
-    """Let `act` meet the fault at its first state-changing call, its second, ...
+    """Let `act` meet the fault at its first state-changing call, then `every` later.
 
     Ends when the fault lies beyond the last call.
     """
-    for n in itertools.count(1):
+    for n in itertools.count(1, every):
         here = folder / "trial"
         here.mkdir()
         dataset = prepare(here)

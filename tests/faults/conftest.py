@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+collect_ignore = ["append_lab.py", "writing_lab.py"]  # programs, without doctests
 Lab = Callable[[str, dict], list[dict]]
 
 
