@@ -69,10 +69,15 @@ class PymodaqCatalog(Broker):
         found = open_catalog(self._directory)
         return found.search(self._query) if self._query else found
 
-    def _make_entries_container(self) -> Mapping[str, RunEntry]:
+    # intake leaves both to its catalogs, under a name or a type that says less.
+    def _make_entries_container(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+    ) -> Mapping[str, RunEntry]:
         return _Entries(self)
 
-    def search(self, query: Mapping[str, Any]) -> PymodaqCatalog:
+    def search(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, query: Mapping[str, Any]
+    ) -> PymodaqCatalog:
         """The runs whose start documents fit.
 
         Parameters

@@ -4,13 +4,14 @@ import json
 
 import numpy as np
 import pytest
-from oracle.environments import PYMODAQ5_GUI
+from oracle.environments import PLUGINS
 from oracle.judge import Script, judging
+from plugins.environment import plugins_python
 
 from pymo_bluesky.plans import points, stepping
 
-pytestmark = pytest.mark.oracle
-SCANNERS5 = Script(PYMODAQ5_GUI, "check_scanners.py", ())
+pytestmark = pytest.mark.plugins  # the scanners come with PyMoDAQ whole
+SCANNERS5 = Script(PLUGINS, "check_scanners.py", ())
 
 
 def job(kind, sub_kind, number, **scanner):
@@ -42,6 +43,7 @@ def told(tmp_path_factory):
     jobs += [job("Scan1D", "Sparse", 1, string=text) for text in SPARSE]
     jobs.append(job("Tabular", "SubSegmented", 2, vertices=VERTICES, step=0.6))
     path = tmp_path_factory.mktemp("scanners") / "jobs.json"
+    plugins_python(path.parent)
     path.write_text(json.dumps(jobs))
     with judging(SCANNERS5) as judge:
         judge.timeout = 300
