@@ -33,7 +33,8 @@ MEANINGS = {
     "date_time": "when it was begun, as Qt's `dd/mm/yyyy HH:MM:ss`: `mm` are the "
     "minutes and `MM` is the month",
     "description": "free text",
-    "digest": "SHA-256 of what is read of it, by `pymo-bluesky verify`",
+    "digest": "numbers of the scans that bear digests, and the CRC-32 of the dataset's "
+    "own attributes, for `pymo-bluesky verify`",
     "dimension": "dimension of what one point gives",
     "distribution": "`uniform` (a grid) or `spread` (a list of points)",
     "dtype": "of the values, as numpy names it",
