@@ -355,7 +355,8 @@ def test_the_page_on_the_command_line_shows_commands_that_exist():
     page = Path(__file__).parents[1] / "docs" / "how-to" / "command-line.md"
     lines = re.findall(r"^pymo-bluesky (.*)$", page.read_text(), re.M)
     for line in lines:
-        _parser().parse_args(shlex.split(line, comments=True))  # ends the test when it is wrong
+        words = shlex.split(line, comments=True)
+        _parser().parse_args(words)  # ends the test when it is wrong
     assert {line.split()[0] for line in lines} == set(COMMANDS)
 
 
