@@ -239,9 +239,7 @@ def test_no_flipped_byte_changes_what_is_read_unseen(layout, tmp_path):
 @pytest.mark.parametrize(
     "runs", [("p05", "p13"), ("p32",), ("p11", "p35")], ids="-".join
 )
-def test_flips_of_each_seed(
-    runs, layout, tmp_path, record_testsuite_property
-):
+def test_flips_of_each_seed(runs, layout, tmp_path, record_testsuite_property):
     path = exported(tmp_path, *runs, layout=layout)
     count = int(os.environ.get("PYMO_FLIPS", "300"))
     size = path.stat().st_size
