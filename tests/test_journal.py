@@ -16,7 +16,7 @@ from corpus import load
 from exactness import assert_same_documents, differences
 
 from pymo_bluesky.errors import JournalError, WriteError
-from pymo_bluesky.journal import Journal, JournalWriter, Outbox
+from pymo_bluesky.journal import Bound, DelayedOutbox, Journal, JournalWriter, Outbox
 from pymo_bluesky.values import BLOB_BYTES
 
 ABOUT = {"run": "4b1d", "dataset": "Dataset_20261122_000.h5", "layout": "pymodaq5"}
@@ -247,6 +247,19 @@ class TestRows:
         assert back == [0, 1, 2, 3, 4, 5]
 
     @pytest.mark.parametrize("data", [FORMS[0], FORMS[2]])
+    def test_a_tail_outlives_a_first_row_that_was_taken_back(self, path, data):
+        records, begin = Records(), MAGIC + joined(as_record(ABOUT_RECORD, ABOUT))
+        lost = joined(records.of("event", self.event(1, {"x": 0.5})))
+        path.write_bytes(begin + lost[:-1])
+        with contextlib.closing(JournalTail(path)) as tail:
+            assert list(tail.new()) == []
+            records.forget()
+            events = [("event", self.event(n, data)) for n in (2, 3)]
+            path.write_bytes(begin + b"".join(joined(records.of(*e)) for e in events))
+            assert_same(events, list(tail.new()))
+            assert tail.left == 0
+
+    @pytest.mark.parametrize("data", [FORMS[0], FORMS[2]])
     def test_each_flipped_byte_is_found(self, tmp_path, data):
         events = [("event", self.event(n, data)) for n in range(1, 6)]
         path = put(tmp_path / "a.journal", events)
@@ -264,6 +277,10 @@ class TestRows:
             assert journal.damaged
 
 
+def joined(parts):
+    return b"".join(map(bytes, parts))
+
+
 def put(path, documents):
     """A journal that a run's outbox wrote."""
     outbox = Outbox(JournalWriter(path, {"run": "4b1d"}))
@@ -278,3 +295,88 @@ def assert_same(events, back):
     for (_, event), (name, found) in zip(events, back, strict=True):
         assert name == "event"
         assert not list(differences(event, found, "event"))
+
+
+class TestOutboxes:
+    """What went wrong with one document does no harm to the next."""
+
+    @staticmethod
+    def events(n, size=3):
+        return [
+            TestRows.event(i, {"x": float(i), "image": np.full((size, size), i)})
+            for i in range(1, n + 1)
+        ]
+
+    @pytest.mark.parametrize("delayed", [False, True])
+    def test_a_first_row_that_could_not_be_copied(self, tmp_path, delayed):
+        journal = JournalWriter(tmp_path / "a.journal", {})
+        box = DelayedOutbox(journal, Bound(10**6)) if delayed else Outbox(journal)
+        of, events = box._records.of, self.events(5)
+
+        def exhausted(name, doc):
+            of(name, doc)
+            raise MemoryError
+
+        with patch.object(box._records, "of", exhausted), pytest.raises(MemoryError):
+            box.put("event", events[0])
+        for event in events[1:]:
+            box.put("event", event)
+        box.drain()
+        box.close()
+        journal.close()
+        assert_same([("event", e) for e in events[1:]], list(Journal(journal.path)))
+
+    def test_a_failure_that_is_over_at_the_stop_costs_nothing(self, tmp_path):
+        journal = JournalWriter(tmp_path / "a.journal", {})
+        box = DelayedOutbox(journal, Bound(10**6))
+        events = self.events(5)
+        failed = threading.Event()
+
+        def full(parts):
+            failed.set()
+            raise WriteError(errno.ENOSPC, "full")
+
+        with patch.object(journal, "write", full):
+            for event in events:
+                with contextlib.suppress(WriteError):
+                    box.put("event", event)
+            assert failed.wait(30)
+        box.put("stop", {"uid": "s"})
+        box.drain()
+        box.close()
+        journal.close()
+        back = [doc.get("seq_num") for _, doc in Journal(journal.path)]
+        assert back == [1, 2, 3, 4, 5, None]
+        assert box.lost == 0
+
+    def test_whatever_ends_a_delivery_is_told(self, tmp_path):
+        journal = JournalWriter(tmp_path / "a.journal", {})
+        box = DelayedOutbox(journal, Bound(10**6))
+        with patch.object(journal, "write", side_effect=MemoryError):
+            with contextlib.suppress(WriteError):
+                box.put("start", {"uid": "4b1d"})
+            with pytest.raises(WriteError, match="MemoryError"):
+                box.drain()
+        box.close()
+        journal.close()
+        assert box.lost == 1
+
+    def test_a_document_that_fits_nowhere_ends_the_search(self, tmp_path):
+        journal = JournalWriter(tmp_path / "a.journal", {})
+        tried = []
+
+        def elsewhere(old, error):
+            folder = tmp_path / str(len(tried) % 2)
+            folder.mkdir(exist_ok=True)
+            tried.append(folder)
+            new = JournalWriter(folder / f"{len(tried)}.journal", {})
+            new.write = old.write
+            return new
+
+        def full(parts):
+            raise WriteError(errno.ENOSPC, "full")
+
+        journal.write = full
+        with pytest.raises(WriteError, match="full"):
+            Outbox(journal, elsewhere).put("start", {"uid": "4b1d"})
+        assert len(tried) == 3

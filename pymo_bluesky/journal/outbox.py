@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import WriteError
@@ -112,6 +113,8 @@ class Outbox:
         self._waiting: deque[_Letter] = deque()
         self._waiting_bytes = 0
         self._changed = threading.Condition()
+        # A row may only come behind the form it has: one document at a time.
+        self._order = threading.RLock()
 
     def put(self, name: str, doc: Mapping[str, Any]) -> None:
         """Take one document.
@@ -122,19 +125,22 @@ class Outbox:
             When it, or one before it, is not safe. It is tried again with the next
             document and by `drain`, unless it is too large to be kept.
         """
-        parts = self._records.of(name, doc)
-        try:
-            if self._waiting:
-                self._forget_first_try(name, doc)
-                self.drain()
-            self._write(parts)
-        except BaseException as error:  # an interrupt, too
-            self._records.forget()
-            if isinstance(error, WriteError):
-                self.journal.require_ours()
-                with self._changed:
-                    self._keep(_letter(name, doc, parts))
-            raise
+        if not self.journal.is_ours:  # else a forked child waits for a lost lock
+            self.journal.require_ours()
+        parts: Sequence[Any] | None = None
+        with self._order:
+            try:
+                parts = self._records.of(name, doc)
+                if self._waiting:
+                    self._forget_first_try(name, doc)
+                    self.drain()
+                self._write(parts)
+            except BaseException as error:  # an interrupt, too
+                self._records.forget()
+                if isinstance(error, WriteError) and parts is not None:
+                    with self._changed:
+                        self._keep(_letter(name, doc, parts))
+                raise
 
     def note(self, name: str, doc: Mapping[str, Any]) -> bool:
         """Take what may be left out; gives whether it was taken."""
@@ -154,26 +160,38 @@ class Outbox:
                 self._sent()
 
     def close(self) -> None:
-        """Take no more."""
+        """Take no more; what waits is given up, and counted as lost."""
+        if self.journal.is_ours:
+            with self._changed:
+                self._give_up()
+
+    def _give_up(self) -> None:
+        self.lost += len(self._waiting)
+        self._waiting.clear()
+        self._waiting_bytes = 0
 
     @property
     def pending(self) -> Pending:
         """What waits."""
+        if not self.journal.is_ours:
+            return Pending()
         with self._changed:
             oldest = self._waiting[0].since if self._waiting else time.monotonic()
             seconds = time.monotonic() - oldest
             return Pending(len(self._waiting), self._waiting_bytes, seconds)
 
     def _write(self, parts: Sequence[Any]) -> None:
-        """Write one document here, or elsewhere."""
+        """Write one document here, or elsewhere; no folder is tried twice."""
+        tried: set[Path] = set()
         while True:
             journal = self.journal
             try:
                 return journal.write(parts)
             except WriteError as error:
                 journal.require_ours()
-                if self._elsewhere is None:
+                if self._elsewhere is None or journal.path.parent in tried:
                     raise
+                tried.add(journal.path.parent)
                 with self._changed:
                     if self.journal is journal:  # no other thread was faster
                         self.journal = self._elsewhere(journal, error)
@@ -231,22 +249,28 @@ class DelayedOutbox(Outbox):
             written.
         """
         self.journal.require_ours()
-        letter = _letter(name, doc, self._records.of(name, doc))
-        try:
-            with self._changed:
-                self._make_room(letter.size)
-                self._keep_delayed(letter)
-                self._raise_error()
-        except BaseException:
-            self._records.forget()
-            raise
+        with self._order:
+            try:
+                letter = _letter(name, doc, self._records.of(name, doc))
+                with self._changed:
+                    if len(self._waiting) > 1:  # the first may be on its way
+                        self._forget_first_try(name, doc)
+                    self._make_room(letter.size)
+                    self._keep_delayed(letter)
+                    if name != "stop":  # its end tries once more, and tells
+                        self._raise_error()
+            except BaseException:
+                self._records.forget()
+                raise
 
     def note(self, name: str, doc: Mapping[str, Any]) -> bool:
         """Take what may be left out; gives whether it was taken."""
+        if not self.journal.is_ours:
+            return False
         letter = _letter(name, doc, as_record(name, doc))
         with self._changed:
             fits = self._bound.allows(self.pending, letter.size)
-            if fits and self._error is None and self.journal.is_ours:
+            if fits and self._error is None:
                 self._keep_delayed(letter)
                 return True
         return False
@@ -262,10 +286,11 @@ class DelayedOutbox(Outbox):
             self._raise_error()
 
     def close(self) -> None:
-        """Take no more; what waits is given up."""
+        """Take no more; what waits is given up, and counted as lost."""
         if self.journal.is_ours:
             with self._changed:
                 self._ended = True
+                self._give_up()
                 self._changed.notify_all()
 
     def _make_room(self, size: int) -> None:
@@ -300,13 +325,14 @@ class DelayedOutbox(Outbox):
         while letter := self._next():
             try:
                 self._write(letter.parts)
-            except WriteError as error:
+            except Exception as error:  # noqa: BLE001 - whoever drains hears of it
                 with self._changed:
-                    self._error = error
+                    self._error = _as_write_error(error)
                     self._changed.notify_all()
             else:
                 with self._changed:
-                    self._sent()
+                    if self._waiting:  # not given up meanwhile
+                        self._sent()
                     self._changed.notify_all()
 
     def _next(self) -> _Letter | None:
@@ -314,6 +340,12 @@ class DelayedOutbox(Outbox):
             while not self._ended and (not self._waiting or self._error is not None):
                 self._changed.wait()
             return None if self._ended else self._waiting[0]
+
+
+def _as_write_error(error: Exception) -> WriteError:
+    if isinstance(error, WriteError):
+        return error
+    return WriteError(f"a document was not written: {error!r}")
 
 
 def _letter(name: str, doc: Mapping[str, Any], parts: Sequence[Any]) -> _Letter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -13,7 +14,7 @@ from pathlib import Path
 from ..assets.cutting import Mode
 from ..building import Built, add_scan, lost_documents
 from ..errors import DatasetBusyError, Problem, PymoError, WriteError
-from ..journal import Journal
+from ..journal import ABOUT, Journal
 from .openrun import OpenRun
 from .rescue import Rescue
 from .status import Status
@@ -124,10 +125,13 @@ class Landing:
             self.leave(run)
             if not isinstance(error, Exception):
                 raise
+            but = (
+                f" but for {run.outbox.lost}, which are lost" if run.outbox.lost else ""
+            )
             told = WriteError(
                 f"the run {run.uid} is not in a dataset: {error}. Its documents are "
-                f"safe in {run.journal.path}; `pymo-bluesky recover` makes a scan of "
-                "them"
+                f"safe in {run.journal.path}{but}; `pymo-bluesky recover` makes a "
+                "scan of them"
             )
             if self._rescue is None:
                 raise told from error
@@ -145,6 +149,9 @@ class Landing:
     def leave(self, run: OpenRun) -> None:
         """Leave a run to `recover`; the next one gets a dataset that may do better."""
         run.outbox.close()
+        if run.outbox.lost:
+            with contextlib.suppress(WriteError):  # the disk may do better now
+                run.journal.append(ABOUT, {"lost": run.outbox.lost})
         run.journal.close()
         self._status.left.append(run.journal.path)
         self._status.failed.setdefault(run.uid, "it is not in a dataset")
