@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MissingExtraError, WriteError
+from ..errors import MissingExtraError
+from ..plotting import save
 from ..plotting.drawing import labelled
 from .drawing import draw_image, draw_line
 from .signals import Shown, signals_of
@@ -27,7 +28,7 @@ def picture_of(
     *,
     title: str = "",
 ) -> Path:
-    """Save a picture of all that one event holds: images, spectra, numbers.
+    """Save a picture of all that one event holds; nothing is overwritten.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ def picture_of(
     Raises
     ------
     WriteError
-        When it cannot be saved.
+        When the name is taken, or the picture cannot be saved.
     MissingExtraError
         When matplotlib is not installed.
 
@@ -63,12 +64,7 @@ def picture_of(
     panels = [s for s in shown if s.dimension][:_MOST]
     figure = _figure([s for s in shown if not s.dimension], panels, data)
     figure.suptitle(title)
-    target = Path(path)
-    try:
-        figure.savefig(target, dpi=120)
-    except (OSError, ValueError) as error:  # ValueError: a suffix it does not know
-        raise WriteError(f"the picture {target} cannot be saved: {error}") from error
-    return target
+    return save(figure, path)
 
 
 def _figure(
@@ -127,7 +123,7 @@ class Pictures:
             self._last = doc
 
     def save(self, path: str | os.PathLike[str]) -> Path | None:
-        """Save the picture; None when there was no event."""
+        """Save the picture under a free name; None when there was no event."""
         if self._last is None:
             return None
         descriptor = self._descriptors[self._last["descriptor"]]

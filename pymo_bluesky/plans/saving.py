@@ -20,6 +20,8 @@ __all__ = ["ContinuousSaving", "SnapshotSaving"]
 
 log = logging.getLogger("pymo_bluesky")
 
+_PICTURE = ".png"
+
 
 class _OwnFile:
     """A callback that writes each run into a dataset of its own.
@@ -147,7 +149,8 @@ class ContinuousSaving(_OwnFile):
 class SnapshotSaving(_OwnFile):
     """DAQ_Viewer's single save: one run in the file that the user names.
 
-    A picture of what was measured lies beside it, with the suffix ``.png``.
+    A picture of what was measured lies beside it, with the suffix ``.png``; it replaces
+    nothing either.
 
     Parameters
     ----------
@@ -163,6 +166,8 @@ class SnapshotSaving(_OwnFile):
 
     Raises
     ------
+    PymoError
+        When `path` has the suffix of the picture.
     WriteError
         When the run starts and the file is there already, or cannot be made.
 
@@ -184,6 +189,11 @@ class SnapshotSaving(_OwnFile):
         self._pictures = Pictures() if picture else None
         target = Path(path).expanduser().absolute()
         self.target = target if target.suffix else target.with_suffix(".h5")
+        if self.target.suffix.lower() == _PICTURE:
+            raise PymoError(
+                f"{target} would be a dataset with the name of a picture; "
+                f"give {target.with_suffix('.h5').name!r}"
+            )
 
     def _begin(self, start: Mapping[str, Any]) -> Path:
         _make(self.target.parent)
@@ -198,7 +208,7 @@ class SnapshotSaving(_OwnFile):
         self._pictures(name, doc)
         if name == "stop":
             try:
-                self._pictures.save(self.path.with_suffix(".png"))
+                self._pictures.save(self.path.with_suffix(_PICTURE))
             except PymoError as error:
                 log.warning("%s has no picture: %s", self.path, error)
 

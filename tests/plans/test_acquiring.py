@@ -89,6 +89,23 @@ def test_a_picture_that_cannot_be_made_costs_no_data(engine, lab, tmp_path, capl
     assert "has no picture" in caplog.text
 
 
+def test_a_picture_replaces_nothing(engine, lab, tmp_path, caplog):
+    needs("matplotlib", "session")
+    mine = tmp_path / "mine.png"
+    mine.write_bytes(b"the only picture")
+    saving = SnapshotSaving(tmp_path / "mine.h5")
+    engine(snapshot([lab["camera"]], saving=saving))
+    assert mine.read_bytes() == b"the only picture"
+    assert how_it_ended(saving.path) == "success"
+    assert "mine.png exists and is not replaced" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["beam.png", "beam.PNG"])
+def test_a_dataset_has_no_name_of_a_picture(name):
+    with pytest.raises(PymoError, match=r"give 'beam\.h5'"):
+        SnapshotSaving(name)
+
+
 def test_a_snapshot_replaces_nothing(engine, lab, tmp_path):
     target = tmp_path / "beam.h5"
     target.write_bytes(b"the only copy")
