@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 from pathlib import Path
 
@@ -413,3 +414,34 @@ def test_files_as_laboratories_have_them_convert(variant, specimen, tmp_path):
     turn = SOME.index(specimen) + list(variants.VARIANTS).index(variant)
     layout = ("pymodaq5", "pymodaq3")[turn % 2]
     assert_same_documents(list(replay(old)), list(replay(converted(old, layout))))
+
+
+# ----------------------------------------------------------------- no disk is filled
+
+
+@pytest.fixture
+def small_disk():
+    """No file grows over 64 MiB, also not those of processes that are started."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**26, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+@pytest.mark.parametrize("where", ["huge", "RawData/huge"])
+def test_a_few_bytes_do_not_fill_the_disk(where, isolated, small_disk, tmp_path):
+    old = unpacked("5.3.8/h5py/custom_errors_nd", tmp_path)
+    with h5py.File(old, "r+") as file:
+        file.create_dataset(where, (10**9,), "f8", chunks=(1024,))
+    target = tmp_path / "new" / "scan.h5"
+    with pytest.raises(FormatError, match=r"claim 8,000,\d{3},\d{3} bytes where"):
+        convert(old, target, isolated=isolated)
+    assert list(target.parent.iterdir()) == []
+
+
+def test_rows_that_were_never_written_are_no_reason_to_refuse(tmp_path):
+    old = unpacked("5.3.8/h5py/custom_errors_nd", tmp_path)
+    with h5py.File(old, "r+") as file:
+        file.create_dataset("RawData/ready", (10**5,), "f8", chunks=(1024,))
+    converted(old)

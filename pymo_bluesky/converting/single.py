@@ -20,6 +20,7 @@ from ..publishing import publish
 from ..reader import Dataset, open_dataset
 from ..replaying.comparing import differences
 from ..store.opening import Source
+from .bounding import require_bounded
 from .keeping import same_values
 from .original import original
 from .provenance import Provenance
@@ -49,7 +50,8 @@ def convert_file(source: str, target: str, layout: str) -> dict[str, Any]:
     Raises
     ------
     NotFoundError, FormatError
-        When the source is not there, or no dataset that can be read whole.
+        When the source is not there, or no dataset that can be read whole, or claims
+        far more values than can lie in it.
     WriteError
         When the target is there and is not what would be made, or cannot be written.
     """
@@ -104,6 +106,8 @@ def _converted(
         origin.copy_to(draft)
         kept, problems = (), ()
     else:
+        with Source(dataset.path).opened() as tree:
+            require_bounded(tree.root, dataset.path)
         operations = rebuilding.operations(origin.fields(dataset))
         store.create(draft, operations, oldest=layout.oldest_format)
         seal_all(draft, layout)
