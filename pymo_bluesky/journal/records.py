@@ -270,11 +270,14 @@ class JournalTail:
                     return
                 if record is None:
                     return
-                self._at = file.tell()
                 name, item = record
+                if name == FORM:
+                    # Written with its first row: with it, it may be taken back.
+                    continue
+                self._at = file.tell()
                 if isinstance(item, Rows):
                     yield from (("event", event) for event in item.events())
-                elif name != FORM:
+                else:
                     yield name, item
         finally:
             file.detach()
