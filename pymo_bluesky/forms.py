@@ -9,6 +9,7 @@ at each value. An event that does not fit its form is no row, and nothing is los
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -35,8 +36,11 @@ _SCALARS = {
     np.float64: Signature("np", "<f8"),
     np.int64: Signature("np", "<i8"),
 }
+_DTYPE = re.compile(r"[<>|][biufcmM]\d{1,2}(\[\d{0,10}[A-Za-z]{1,2}\])?")
 _UID = 36
 _MAX_VALUES = 4000
+_MAX_AXES = 32
+_MAX_BYTES = 2**31 - 1  # of one item of a numpy dtype
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class Form:
 
         Raises
         ------
-        ValueError
+        KeyError, TypeError, ValueError
             When it is no form.
         """
         form = cls(
@@ -84,16 +88,18 @@ class Form:
             data=tuple(map(str, plain["data"])),
             timestamps=tuple(map(str, plain["timestamps"])),
             signatures=tuple(
-                Signature(str(c), str(d), tuple(map(int, s)))
-                for c, d, s in plain["signatures"]
+                Signature(str(c), str(d), tuple(s)) for c, d, s in plain["signatures"]
             ),
         )
         if len(form.signatures) != len(form.data) + len(form.timestamps):
             raise ValueError("a form of events has not one kind for each value")
-        if not all(
-            s.container == "nd" or s in _SCALARS.values() for s in form.signatures
-        ):
+        if not all(map(_is_of_rows, form.signatures)):
             raise ValueError("a form of events has kinds of values that no row has")
+        if not _are_members(form.members):
+            raise ValueError(f"a form of events has members {form.members}")
+        for names in (form.data, form.timestamps):
+            if len(set(names)) < len(names):
+                raise ValueError("a form of events names a value twice")
         return form
 
 
@@ -108,7 +114,7 @@ def form_of(event: Mapping[str, Any]) -> Form | None:
     >>> form_of({**event, "data": {"x": "text"}, "timestamps": {"x": 0.0}})
     """
     members = tuple(event)
-    if set(members) - {"filled"} != _MEMBERS:
+    if not _are_members(members):
         return None
     data, stamps, uid = event["data"], event["timestamps"], event["descriptor"]
     if type(data) is not dict or type(stamps) is not dict or type(uid) is not str:
@@ -123,14 +129,36 @@ def form_of(event: Mapping[str, Any]) -> Form | None:
     return Form(uid, members, tuple(groups[0]), tuple(groups[1]), found)
 
 
+def _are_members(members: tuple[Any, ...]) -> bool:
+    found = set(members)
+    return found - {"filled"} == _MEMBERS and len(found) == len(members)
+
+
 def _signature_of(value: Any) -> Signature | None:
     kind = cast(Any, type(value))
     if kind is not np.ndarray:
         return _SCALARS.get(kind)
-    plain = value.dtype.metadata is None and is_storable(value.dtype)
-    return (
-        Signature("nd", value.dtype.str, value.shape) if plain and value.size else None
-    )
+    if value.dtype.metadata is not None or not is_storable(value.dtype):
+        return None
+    found = Signature("nd", value.dtype.str, value.shape)
+    return found if _is_shape_of_rows(value.shape, value.dtype) else None
+
+
+def _is_of_rows(signature: Signature) -> bool:
+    """Whether a row can hold such a value; the signature may be of any origin."""
+    if signature.container != "nd":
+        return signature in _SCALARS.values()
+    # numpy evaluates some texts: only what it gives itself is shown to it.
+    if not _DTYPE.fullmatch(signature.dtype):
+        return False
+    dtype = np.dtype(signature.dtype)
+    return is_storable(dtype) and _is_shape_of_rows(signature.shape, dtype)
+
+
+def _is_shape_of_rows(shape: tuple[Any, ...], dtype: np.dtype[Any]) -> bool:
+    if len(shape) > _MAX_AXES or not all(type(n) is int and n > 0 for n in shape):
+        return False
+    return math.prod(shape) * dtype.itemsize <= _MAX_BYTES
 
 
 class RowLayout:
@@ -270,9 +298,12 @@ class RowPacker:
 
     def pack(self, event: Mapping[str, Any]) -> list[bytes | memoryview] | None:
         """Fixed part and large values of a row; None when the event is none."""
-        form, data, stamps = self._form, event["data"], event["timestamps"]
+        form = self._form
+        if tuple(event) != form.members:
+            return None
+        data, stamps = event["data"], event["timestamps"]
         filled = event.get("filled", _NONE)
-        if tuple(event) != form.members or type(filled) is not dict or filled:
+        if not type(data) is type(stamps) is type(filled) is dict or filled:
             return None
         if tuple(data) != form.data or tuple(stamps) != form.timestamps:
             return None
