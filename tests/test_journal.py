@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import uuid
+import zlib
 from unittest.mock import patch
 
 import numpy as np
@@ -16,10 +17,14 @@ from corpus import load
 from exactness import assert_same_documents, differences
 
 from pymo_bluesky.errors import JournalError, WriteError
+from pymo_bluesky.forms import Form, form_of
 from pymo_bluesky.journal import Bound, DelayedOutbox, Journal, JournalWriter, Outbox
+from pymo_bluesky.journal.records import MAGIC, JournalTail, Records, as_record
 from pymo_bluesky.values import BLOB_BYTES
 
 ABOUT = {"run": "4b1d", "dataset": "Dataset_20261122_000.h5", "layout": "pymodaq5"}
+MEMBERS = ("uid", "time", "data", "timestamps", "seq_num", "descriptor")
+BEGIN = MAGIC + b"".join(as_record("journal", ABOUT))
 
 
 @pytest.fixture
@@ -248,16 +253,76 @@ class TestRows:
 
     @pytest.mark.parametrize("data", [FORMS[0], FORMS[2]])
     def test_a_tail_outlives_a_first_row_that_was_taken_back(self, path, data):
-        records, begin = Records(), MAGIC + joined(as_record(ABOUT_RECORD, ABOUT))
+        records = Records()
         lost = joined(records.of("event", self.event(1, {"x": 0.5})))
-        path.write_bytes(begin + lost[:-1])
+        path.write_bytes(BEGIN + lost[:-1])
         with contextlib.closing(JournalTail(path)) as tail:
             assert list(tail.new()) == []
             records.forget()
             events = [("event", self.event(n, data)) for n in (2, 3)]
-            path.write_bytes(begin + b"".join(joined(records.of(*e)) for e in events))
+            path.write_bytes(BEGIN + b"".join(joined(records.of(*e)) for e in events))
             assert_same(events, list(tail.new()))
             assert tail.left == 0
+
+    @pytest.mark.parametrize("missing", ["timestamps", "data", "uid", "time"])
+    def test_a_later_event_that_lacks_a_member_comes_back(self, tmp_path, missing):
+        events = [self.event(n, {"x": float(n)}) for n in range(1, 6)]
+        del events[3][missing]
+        events[4]["timestamps"] = None
+        documents = [("event", event) for event in events]
+        assert_same(documents, list(Journal(put(tmp_path / "a.journal", documents))))
+
+    @pytest.mark.parametrize(
+        "spoilt",
+        [
+            {"signatures": [["nd", "O", [3]], ["py", "<f8", []]]},
+            {"signatures": [["nd", "(2,", [3]], ["py", "<f8", []]]},
+            {"signatures": [["nd", "<f8", [-3]], ["py", "<f8", []]]},
+            {"signatures": [["nd", "<f8", [0]], ["py", "<f8", []]]},
+            {"signatures": [["nd", "<f8", [2**20, 2**20]], ["py", "<f8", []]]},
+            {"signatures": [["nd", "<f8", [1] * 65], ["py", "<f8", []]]},
+            {"signatures": [["nd", "<f8", [float("inf")]], ["py", "<f8", []]]},
+            {"signatures": 3},
+            {"members": ["uid", "time"]},
+            {"members": ["uid", "uid", "time", "data", "timestamps", "seq_num"]},
+            {"members": [*MEMBERS, "uid"]},
+            {"members": [*MEMBERS, "more"]},
+            {"number": float("inf")},
+            {"number": None},
+        ],
+    )
+    def test_a_form_that_no_event_has_is_damage(self, path, spoilt):
+        form = form_of(self.event(1, {"x": np.zeros(3)})).to_plain()
+        record = as_record("form", {**form, "number": 0, **spoilt})
+        path.write_bytes(BEGIN + joined(record))
+        journal = Journal(path)
+        assert list(journal) == []
+        assert journal.damaged
+        with contextlib.closing(JournalTail(path)) as tail:
+            assert list(tail.new()) == []
+            assert tail.left == len(joined(record))
+
+    def test_an_array_too_large_for_a_row_makes_no_form(self):
+        image = np.broadcast_to(0.0, (2**14, 2**14))
+        assert form_of(self.event(1, {"x": image})) is None
+        form = form_of(self.event(1, {"x": image[:-1]}))
+        assert Form.from_plain(form.to_plain()) == form
+
+    @pytest.mark.parametrize("data", [FORMS[0], FORMS[2]])
+    @pytest.mark.parametrize("size", [12, 20])
+    @pytest.mark.parametrize("row", [1, 2])
+    def test_a_row_that_tells_other_sizes_is_damage(self, tmp_path, data, size, row):
+        events = [("event", self.event(n, data)) for n in (1, 2, 3)]
+        path = put(tmp_path / "a.journal", events)
+        content = bytearray(path.read_bytes())
+        begin = content.index(events[row - 1][1]["uid"].encode()) - 28
+        content[begin + size] ^= 1
+        head = content[begin + 4 : begin + 28]
+        content[begin : begin + 4] = zlib.crc32(head).to_bytes(4, "little")
+        path.write_bytes(content)
+        journal = Journal(path)
+        assert_same(events[: row - 1], list(journal))
+        assert journal.damaged
 
     @pytest.mark.parametrize("data", [FORMS[0], FORMS[2]])
     def test_each_flipped_byte_is_found(self, tmp_path, data):

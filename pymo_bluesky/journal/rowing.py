@@ -29,15 +29,8 @@ ROW = 2**31
 
 HEAD = struct.Struct("<IIQQ")  # behind its own checksum
 _CHECK = struct.Struct("<I")
-_CHECKED = np.dtype(
-    [
-        ("own", "<u4"),
-        ("check", "<u4"),
-        ("code", "<u4"),
-        ("body", "<u8"),
-        ("rest", "<u8"),
-    ]
-)
+_CHECKS = struct.Struct("<II")  # of the head, and of what is behind it
+_HEAD_BYTES = _CHECK.size + HEAD.size
 _MOST_TRIES = 8
 """Events of a descriptor that are asked for their form; odd ones are no rows."""
 
@@ -89,10 +82,15 @@ class RowRecords:
         if found is None:
             return None, []
         number, self._forms = self._forms, self._forms + 1
-        sizes = layout.head.itemsize, layout.size - layout.head.itemsize
-        head = HEAD.pack(0, ROW | number, *sizes)[_CHECK.size :]
+        head = _common(layout, ROW | number)
         self._packers[uid] = packer, head
         return {**form.to_plain(), "number": number}, _record(head, found)
+
+
+def _common(layout: RowLayout, code: int) -> bytes:
+    """What the heads of all rows of a form have in common, behind the checksums."""
+    fixed = layout.head.itemsize
+    return HEAD.pack(0, code, fixed, layout.size - fixed)[_CHECK.size :]
 
 
 def _record(rest_of_head: bytes, parts: list[bytes | memoryview]) -> list[Any]:
@@ -117,8 +115,11 @@ class RowReader:
         self._layouts: dict[int, RowLayout] = {}
 
     def learn(self, plain: Mapping[str, Any]) -> None:
-        """Take note of a form; ValueError or KeyError when it is none."""
-        self._layouts[int(plain["number"])] = RowLayout(Form.from_plain(plain))
+        """Take note of a form; KeyError, TypeError or ValueError when it is none."""
+        number = plain["number"]
+        if type(number) is not int or not 0 <= number < ROW:
+            raise ValueError(f"a form of events has the number {number!r}")
+        self._layouts[number] = RowLayout(Form.from_plain(plain))
 
     def read(self, file: BufferedReader, end: int, code: int) -> Rows | None:
         """Rows of one form from a place on, the file left behind them.
@@ -138,22 +139,27 @@ class RowReader:
         Raises
         ------
         ValueError
-            When the first is not what was written, or its form is not known.
+            When the first is not what was written, its form is not known, or it
+            tells other sizes than its form has.
         """
         layout = self._layouts.get(code & ~ROW)
         if layout is None:
             raise ValueError(f"a row of a form {code & ~ROW} that nothing describes")
-        if file.tell() + _CHECKED.itemsize + layout.size > end:
+        at, common = file.tell(), _common(layout, code)
+        if file.read(_HEAD_BYTES)[_CHECKS.size :] != common:
+            raise ValueError("a row is not as long as its form tells")
+        file.seek(at)
+        if at + _HEAD_BYTES + layout.size > end:
             return None
         if layout.blobs:
-            return self._read_large(file, end, code, layout)
-        return _read_small(file, end, code, layout)
+            return self._read_large(file, end, common, layout)
+        return _read_small(file, end, common, layout)
 
     def _read_large(
-        self, file: BufferedReader, end: int, code: int, layout: RowLayout
+        self, file: BufferedReader, end: int, common: bytes, layout: RowLayout
     ) -> Rows | None:
         """Rows whose large arrays go from the file to their place at once."""
-        size = _CHECKED.itemsize + layout.size
+        size = _HEAD_BYTES + layout.size
         most = max(1, min((end - file.tell()) // size, _MOST_BYTES // size))
         heads = np.empty(most, layout.head)
         blobs = [
@@ -165,7 +171,8 @@ class RowReader:
         n = 0
         while n < most:
             at = file.tell()
-            if not self._read_one(file, code, heads[n : n + 1], [b[n] for b in blobs]):
+            head, large = heads[n : n + 1], [blob[n] for blob in blobs]
+            if not self._read_one(file, common, head, large):
                 file.seek(at)
                 break
             n += 1
@@ -174,12 +181,16 @@ class RowReader:
         return layout.rows(heads[:n], [blob[:n] for blob in blobs])
 
     def _read_one(
-        self, file: BufferedReader, code: int, head: np.ndarray, blobs: list[np.ndarray]
+        self,
+        file: BufferedReader,
+        common: bytes,
+        head: np.ndarray,
+        blobs: list[np.ndarray],
     ) -> bool:
         """Read one row into its place; False when it is of another form, or damaged."""
-        begin = file.read(_CHECKED.itemsize)
-        told = np.frombuffer(begin, _CHECKED)[0]
-        if told["code"] != code or told["own"] != zlib.crc32(begin[_CHECK.size :]):
+        begin = file.read(_HEAD_BYTES)
+        own, expected = _CHECKS.unpack_from(begin)
+        if begin[_CHECKS.size :] != common or zlib.crc32(begin[_CHECK.size :]) != own:
             return False
         fixed = head.view(np.uint8).data
         file.readinto(fixed)
@@ -191,35 +202,33 @@ class RowReader:
             data = blob.reshape(-1).view(np.uint8).data
             file.readinto(data)
             check = checksum(data, check)
-        return bool(check == told["check"])
+        return check == expected
 
 
-def _read_small(file: BufferedReader, end: int, code: int, layout: RowLayout) -> Rows:
+def _read_small(
+    file: BufferedReader, end: int, common: bytes, layout: RowLayout
+) -> Rows:
     """Rows that are read as one array."""
-    row = np.dtype([("head", _CHECKED), ("row", layout.head)])
+    row = np.dtype([("head", f"V{_HEAD_BYTES}"), ("row", layout.head)])
     at = file.tell()
     most = max(1, min((end - at) // row.itemsize, _MOST_BYTES // row.itemsize))
     data = memoryview(file.read(most * row.itemsize))
-    n = _whole_rows(data, row.itemsize, code)
+    n = _whole_rows(data, row.itemsize, common)
     if not n:
         raise ValueError("a row is not what was written")
     file.seek(at + n * row.itemsize)
     return layout.rows(np.frombuffer(data, row, n)["row"], [])
 
 
-def _whole_rows(data: memoryview, size: int, code: int) -> int:
+def _whole_rows(data: memoryview, size: int, common: bytes) -> int:
     """How many rows of a form, each as it was written, are at the begin of bytes."""
-    begin = _CHECKED.itemsize
-    expected = _CHECK.pack(code)
     for n in range(len(data) // size):
         at = n * size
-        own, check = _TWO.unpack_from(data, at)
-        head = data[at + 4 : at + begin]
-        if bytes(head[4:8]) != expected or zlib.crc32(head) != own:
+        own, check = _CHECKS.unpack_from(data, at)
+        begin = at + _HEAD_BYTES
+        head = data[at + _CHECK.size : begin]
+        if bytes(head[_CHECK.size :]) != common or zlib.crc32(head) != own:
             return n
-        if zlib.crc32(data[at + begin : at + size]) != check:
+        if zlib.crc32(data[begin : at + size]) != check:
             return n
     return len(data) // size
-
-
-_TWO = struct.Struct("<II")
