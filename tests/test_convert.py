@@ -349,13 +349,6 @@ def test_a_folder_goes_on_where_it_was_interrupted(lab, tmp_path):
     assert len(report.skipped) == 3
 
 
-def test_a_target_in_the_source_is_refused(lab, tmp_path):
-    for target in (lab, lab / "new"):
-        with pytest.raises(WriteError, match="lies in the source"):
-            convert(lab, target)
-    assert not (lab / "new").exists()
-
-
 def test_a_file_that_fails_costs_only_itself(lab, tmp_path):
     (lab / "notes.h5").write_text("no HDF5")
     with h5py.File(lab / "other.h5", "w") as file:

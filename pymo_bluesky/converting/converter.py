@@ -71,8 +71,6 @@ def convert(
         When there is no such file or folder.
     LayoutError
         When there is no such layout.
-    WriteError
-        When the target lies in the source.
     PymoError
         When a single file cannot be converted; of a folder, the report tells.
 
@@ -89,7 +87,6 @@ def convert(
     layout_named(layout)
     old, new = (Path(p).expanduser().absolute() for p in (source, target))
     if old.is_dir():
-        _require_apart(old, new)
         jobs = list(_jobs(old, new, layout))
         apart = isolated is not False
     elif old.exists():
@@ -104,14 +101,6 @@ def convert(
         if progress is not None:
             progress(results[-1], len(jobs))
     return Report(tuple(sorted(results, key=lambda result: result.source)))
-
-
-def _require_apart(source: Path, target: Path) -> None:
-    if target.resolve().is_relative_to(source.resolve()):
-        raise WriteError(
-            f"the target {target} lies in the source {source}: the next run would "
-            "convert what this one makes. Give a folder beside it"
-        )
 
 
 def _jobs(old: Path, new: Path, layout: str) -> Iterator[_Job]:
