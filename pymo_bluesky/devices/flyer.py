@@ -279,6 +279,8 @@ class Flyer(Device):
         sign = 1 if path.stop > path.start else -1
         slack = 1e-9 * abs(path.stop - path.start)
         while not self._cancelled.is_set():
+            if motion.done and not motion.success:
+                motion.wait()  # raises what ended it: the rest of the way is not flown
             if motion.done or sign * (self.actuator.position - path.place(n)) >= -slack:
                 return
             self._cancelled.wait(min(0.005, path.period / 4))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -11,12 +12,14 @@ import bluesky.preprocessors as bpp
 import numpy as np
 from bluesky.utils import CustomPlanMetadata, IllegalMessageSequence, MsgGenerator, plan
 
+from ..devices.errors import DeviceError
 from ..devices.flyer import Flyer, FlyPath
 from ..errors import PlanError
 from .checking import check_devices, check_limits
 
 __all__ = ["fly_1d", "fly_async"]
 
+_LANDING = 30.0  # s that a flight may take to end, once it was told to
 _FLUSH = 0.2  # s between two looks for data that have come
 
 
@@ -86,7 +89,14 @@ def _land(flyer: Flyer) -> MsgGenerator[None]:
     with contextlib.suppress(IllegalMessageSequence):
         yield from bps.drop()
     flyer.land()
+    until = time.monotonic() + _LANDING
     while flyer.is_flying:
+        if time.monotonic() > until:
+            flyer.detector.stop()
+            raise DeviceError(
+                f"{flyer.name} does not land: {flyer.detector.name} or "
+                f"{flyer.actuator.name} has not stopped within {_LANDING:g} s"
+            )
         yield from bps.sleep(0.01)
     yield from _record(flyer)
 

@@ -12,9 +12,11 @@ from extras import needs
 from oracle.judge import BACKENDS, check, nodes
 
 from pymo_bluesky import PymodaqWriter, open_dataset, replay, validate
+from pymo_bluesky.devices.errors import DeviceError
 from pymo_bluesky.devices.flyer import Flyer, FlyPath
 from pymo_bluesky.devices.simulated_lab import simulated_lab
 from pymo_bluesky.errors import PlanError
+from pymo_bluesky.plans import fly
 from pymo_bluesky.plans.fly import fly_1d, fly_async
 
 
@@ -81,6 +83,38 @@ def test_a_camera_that_fails_on_the_way_leaves_what_was_measured(engine, writer,
     assert how_it_ended(writer.path) == "fail"
     assert len(events(writer.path)) >= 2
     assert not flyer.actuator.moving
+
+
+def test_an_axis_that_stops_on_the_way_ends_the_measurement(engine, writer, flyer):
+    def stuck(name, doc):
+        if name == "event":
+            flyer.actuator.stop()
+
+    with pytest.raises(FailedStatus):
+        engine(fly_1d(flyer, 0, 5, num=50, period=0.1), stuck)
+    assert 1 <= len(events(writer.path)) < 50
+
+
+def test_a_camera_that_hangs_does_not_hold_an_abort_for_ever(
+    engine, flyer, monkeypatch
+):
+    hanging, over = threading.Event(), threading.Event()
+
+    def grab():
+        hanging.set()
+        over.wait(60)
+        raise RuntimeError("over")
+
+    monkeypatch.setattr(fly, "_LANDING", 0.2)
+    flyer.detector.grab = grab
+    threading.Thread(target=lambda: hanging.wait(60) and engine.request_pause()).start()
+    try:
+        with pytest.raises(RunEngineInterrupted):
+            engine(fly_1d(flyer, 0, 1, num=5, period=0.05))
+        with pytest.raises(DeviceError, match="does not land"):
+            engine.abort()
+    finally:
+        over.set()
 
 
 @pytest.mark.parametrize(
