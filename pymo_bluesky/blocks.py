@@ -162,12 +162,8 @@ class Sorter:
             return
         yield from self._flush(stream)
         self.order.add(2 * stream + 1, len(rows))
-        found = {ColumnKey(g, name): values for g, name, values in rows.columns()}
-        columns = {
-            ColumnKey("", name): found.get(ColumnKey("", name), repeated)
-            for name, repeated in _members(rows).items()
-        }
-        yield Block(stream, len(rows), columns | found, None)
+        columns = {ColumnKey(g, name): values for g, name, values in rows.columns()}
+        yield Block(stream, len(rows), columns, None)
 
     def _stream_of(self, doc: Mapping[str, Any]) -> int | None:
         fits = type(doc.get("data")) is dict and type(doc.get("timestamps")) is dict
@@ -195,17 +191,6 @@ class Sorter:
         ]
         rows = len(columns[ColumnKey("", "seq_num")])
         yield Block(stream, rows, columns, tuple(arrays))
-
-
-def _members(rows: Rows) -> dict[str, Repeated]:
-    """Members of the events in their order, as if none of them changed."""
-    same: dict[str, Any] = {"descriptor": rows.form.descriptor, "filled": {}}
-    members = rows.form.members
-    return {
-        name: Repeated(same.get(name), len(rows))
-        for name in members
-        if name not in ("data", "timestamps")
-    }
 
 
 def _untold_dtype(column: np.ndarray) -> str | None:

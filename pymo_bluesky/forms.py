@@ -17,9 +17,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from .columns import Uniform
+from .columns import Repeated, Uniform, uuids_of
 from .columns.signatures import PLAIN, Signature, is_storable, stored_dtype
-from .columns.uniform import decode_uniform, uuids_of
+from .columns.uniform import decode_uniform
 
 __all__ = ["ROWS", "Form", "RowLayout", "RowPacker", "Rows", "form_of"]
 
@@ -235,10 +235,15 @@ class Rows:
         return len(self.time)
 
     def columns(self) -> Iterator[tuple[str, str, Any]]:
-        """Group, name and values of each column; those that never change left out."""
-        yield "", "uid", uuids_of(self.uid)
-        yield "", "time", Uniform(PLAIN[float], self.time)
-        yield "", "seq_num", Uniform(PLAIN[int], self.seq_num)
+        """Group, name and values of each column, in the order of the events."""
+        tops: dict[str, Any] = {
+            "uid": uuids_of(self.uid),
+            "time": Uniform(PLAIN[float], self.time),
+            "seq_num": Uniform(PLAIN[int], self.seq_num),
+            "descriptor": Repeated(self.form.descriptor, len(self)),
+            "filled": Repeated({}, len(self)),
+        }
+        yield from (("", m, tops[m]) for m in self.form.members if m in tops)
         names = [("data", name) for name in self.form.data]
         names += [("timestamps", name) for name in self.form.timestamps]
         for key, signature, base in zip(
