@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .nodes import Node
 from .opening import Tree, open_tree
+from .texts import attribute_as_read
 from .writing import append_to, create
 
-__all__ = ["Node", "Tree", "append_to", "create", "open_tree"]
+__all__ = ["Node", "Tree", "append_to", "attribute_as_read", "create", "open_tree"]

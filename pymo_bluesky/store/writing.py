@@ -6,11 +6,13 @@ h5py.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from functools import partial
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import h5py
 import numpy as np
@@ -27,14 +29,15 @@ from ..operations import (
     Slab,
     WriteSlab,
 )
+from .moulds import moulds_for
 from .opening import Tree
+from .texts import set_attributes
 
 __all__ = ["append_to", "create"]
 
 # PyTables and HDF5 1.10 read both.
 _LIBVER = ("v110", "v110")
 _OLDEST = ("earliest", "v110")
-_LONGEST_ATTRIBUTE = 60_000
 _CHUNK_BYTES = 2**16
 _TEXT_CHUNK = 1024
 
@@ -88,7 +91,7 @@ def append_to(
 def _write(overlay: Overlay, mode: str, operations: Any, *, oldest: bool) -> None:
     libver = _OLDEST if oldest else _LIBVER
     with h5py.File(overlay, mode, libver=libver) as file:
-        writer = _Writer(file)
+        writer = _Writer(file, libver)
         for operation in operations(Tree(file)):
             writer.apply(operation)
 
@@ -96,15 +99,17 @@ def _write(overlay: Overlay, mode: str, operations: Any, *, oldest: bool) -> Non
 class _Writer:
     """Applies operations to an open file; keeps the handles of its arrays."""
 
-    def __init__(self, file: h5py.File) -> None:
+    def __init__(self, file: h5py.File, libver: tuple[str, str]) -> None:
         self._file = file
-        self._arrays: dict[str, h5py.Dataset] = {}
+        self._moulds = moulds_for(libver)
+        self._arrays: dict[str, h5py.h5d.DatasetID] = {}
 
     def apply(self, operation: Operation) -> None:
         match operation:
+            case MakeGroup("/", attributes):
+                set_attributes(self._file, attributes)
             case MakeGroup(path, attributes):
-                group = self._file if path == "/" else self._group(path)
-                _set_attributes(group, attributes, new=path != "/")
+                self._moulds.make(self._file, path, "group", attributes, _group)
             case MakeArray():
                 self._make(operation)
             case MakeVirtual():
@@ -116,46 +121,14 @@ class _Writer:
             case Append(path, values):
                 self._append(path, values)
             case SetAttributes(path, attributes):
-                _set_attributes(self._file[path], attributes)
+                set_attributes(self._file[path], attributes)
 
-    def _group(self, path: str) -> h5py.Group:
-        properties = _compact(h5py.h5p.create(h5py.h5p.GROUP_CREATE))
-        return h5py.Group(
-            h5py.h5g.create(self._file.id, path.encode(), gcpl=properties)
-        )
-
-    def _make(self, operation: MakeArray) -> None:
-        dtype = operation.dtype
-        options: dict[str, Any] = {}
-        if operation.text:
-            dtype = h5py.vlen_dtype(dtype)
-            options = {"maxshape": (None,), "chunks": (_TEXT_CHUNK,)}
-        elif operation.growing:
-            options = {
-                "maxshape": (None, *operation.shape[1:]),
-                "chunks": _chunks(operation),
-            }
-        elif operation.packed:
-            options = {"chunks": _chunks(operation)}
-        if operation.packed:
-            options |= {"compression": "gzip", "compression_opts": 4}
-            options |= {"shuffle": True, "fletcher32": True}
-        if operation.fill is not None:
-            # Of the array's own dtype: HDF5 makes no complex number of a NaN.
-            options["fillvalue"] = np.array(operation.fill, operation.dtype)
-        elif not options:
-            # All of it is written, or is 0 because the file was not there before.
-            options["fill_time"] = "never"
-        array = self._file.create_dataset(
-            operation.path,
-            shape=operation.shape,
-            dtype=dtype,
-            data=operation.data,
-            dcpl=_compact(h5py.h5p.create(h5py.h5p.DATASET_CREATE)),
-            **options,
-        )
-        _set_attributes(array, operation.attributes, new=True)
-        self._arrays[operation.path] = array
+    def _make(self, made: MakeArray) -> None:
+        path = made.path
+        make = partial(_new_array, made)
+        self._moulds.make(self._file, path, _kind(made), made.attributes, make)
+        if made.data is not None and made.data.size:
+            self._whole(path, made.data)
 
     def _make_virtual(self, operation: MakeVirtual) -> None:
         properties = _compact(h5py.h5p.create(h5py.h5p.DATASET_CREATE))
@@ -171,7 +144,7 @@ class _Writer:
             properties.set_fill_value(np.array(operation.fill, operation.dtype))
         kind = h5py.h5t.py_create(operation.dtype, logical=True)
         array = self._virtual(operation.path, kind, operation.shape, properties)
-        _set_attributes(array, operation.attributes, new=True)
+        set_attributes(array, operation.attributes, new=True)
 
     def _virtual(
         self, path: str, kind: Any, shape: tuple[int, ...], properties: Any
@@ -184,7 +157,7 @@ class _Writer:
 
     def _relink(self, path: str, files: Mapping[str, str]) -> None:
         """Make a virtual array anew: HDF5 cannot change where one takes its values."""
-        old = self._array(path)
+        old = h5py.Dataset(self._array(path))
         before = old.id.get_create_plist()
         properties = _compact(h5py.h5p.create(h5py.h5p.DATASET_CREATE))
         for n in range(before.get_virtual_count()):
@@ -205,32 +178,78 @@ class _Writer:
             _copy_attribute(old, new, name.encode("utf-8", "surrogateescape"))
         self._arrays.pop(path)
 
-    def _array(self, path: str) -> h5py.Dataset:
+    def _array(self, path: str) -> h5py.h5d.DatasetID:
         array = self._arrays.get(path)
         if array is None:
-            array = self._arrays[path] = cast(h5py.Dataset, self._file[path])
+            array = self._arrays[path] = h5py.h5d.open(self._file.id, path.encode())
         return array
+
+    def _whole(self, path: str, values: np.ndarray) -> None:
+        """Write all values of an array."""
+        data = np.ascontiguousarray(values)
+        self._array(path).write(h5py.h5s.ALL, h5py.h5s.ALL, data)
 
     def _slab(self, path: str, start: tuple[int, ...], values: np.ndarray) -> None:
         """Write a slab; fewer start indices than dimensions: the rest is whole."""
         array = self._array(path)
-        free = array.ndim - values.ndim
-        part: list[Any] = list(start[:free])
-        for at, n in zip(
-            [*start[free:], *([0] * array.ndim)], values.shape, strict=False
-        ):
-            part.append(slice(at, at + n))
-        array[tuple(part)] = values
+        shape = array.shape
+        size = (*([1] * (len(shape) - values.ndim)), *values.shape)
+        if size == shape:
+            self._whole(path, values)
+        elif values.size:
+            place = array.get_space()
+            place.select_hyperslab((*start, *([0] * len(shape)))[: len(shape)], size)
+            data = np.ascontiguousarray(values)
+            array.write(h5py.h5s.create_simple(size), place, data)
 
     def _append(self, path: str, values: np.ndarray) -> None:
         array = self._array(path)
         n = array.shape[0]
-        if h5py.check_vlen_dtype(array.dtype) is not None:
-            array.resize(n + 1, axis=0)
-            array[n] = values
+        if array.dtype.hasobject:  # a text is one row
+            array.set_extent((n + 1,))
+            h5py.Dataset(array)[n] = values
             return
-        array.resize(n + len(values), axis=0)
-        array[n:] = values
+        array.set_extent((n + len(values), *array.shape[1:]))
+        self._slab(path, (n,), values)
+
+
+# What tells one new array from another, whatever its place, attributes and values.
+_kind = attrgetter(
+    *(f.name for f in fields(MakeArray) if f.name not in ("path", "attributes", "data"))
+)
+
+
+def _group(file: h5py.File, path: str) -> h5py.Group:
+    properties = _compact(h5py.h5p.create(h5py.h5p.GROUP_CREATE))
+    return h5py.Group(h5py.h5g.create(file.id, path.encode(), gcpl=properties))
+
+
+def _new_array(made: MakeArray, file: h5py.File, path: str) -> h5py.Dataset:
+    dtype = made.dtype
+    options: dict[str, Any] = {}
+    if made.text:
+        dtype = h5py.vlen_dtype(dtype)
+        options = {"maxshape": (None,), "chunks": (_TEXT_CHUNK,)}
+    elif made.growing:
+        options = {"maxshape": (None, *made.shape[1:]), "chunks": _chunks(made)}
+    elif made.packed:
+        options = {"chunks": _chunks(made)}
+    if made.packed:
+        options |= {"compression": "gzip", "compression_opts": 4}
+        options |= {"shuffle": True, "fletcher32": True}
+    if made.fill is not None:
+        # Of the array's own dtype: HDF5 makes no complex number of a NaN.
+        options["fillvalue"] = np.array(made.fill, made.dtype)
+    elif not options:
+        # All of it is written, or is 0 because the file was not there before.
+        options["fill_time"] = "never"
+    return file.create_dataset(
+        path,
+        shape=made.shape,
+        dtype=dtype,
+        dcpl=_compact(h5py.h5p.create(h5py.h5p.DATASET_CREATE)),
+        **options,
+    )
 
 
 def _select(space: Any, slab: Slab) -> None:
@@ -269,46 +288,3 @@ def _chunks(operation: MakeArray) -> tuple[int, ...]:
     if operation.shape[0]:
         rows = min(rows, operation.shape[0])
     return (rows, *inner)
-
-
-def _set_attributes(
-    node: Any, attributes: Mapping[str, Any], *, new: bool = False
-) -> None:
-    """Set attributes; a `new` node has none that would have to go first."""
-    for name, value in attributes.items():
-        if not isinstance(value, str):
-            node.attrs[name] = value
-            continue
-        data = value.encode("utf-8", "surrogateescape")
-        if len(data) > _LONGEST_ATTRIBUTE or b"\0" in data:
-            # PyTables reads it too, and no length is lost (PyMoDAQ/PyMoDAQ#654).
-            node.attrs.create(name, value, dtype=h5py.string_dtype())
-        else:
-            _set_text(node, name, data, new=new)
-
-
-def _set_text(node: Any, name: str, data: bytes, *, new: bool) -> None:
-    """Text of fixed length, as PyTables writes it.
-
-    By the low-level calls: attributes are most of what a short scan costs.
-    """
-    key = name.encode()
-    if not new and h5py.h5a.exists(node.id, key):
-        h5py.h5a.delete(node.id, key)
-    kind = _text_type(max(1, len(data)))
-    attribute = h5py.h5a.create(node.id, key, kind, _scalar())
-    attribute.write(np.array(data, f"S{max(1, len(data))}"), mtype=kind)
-
-
-@functools.cache
-def _scalar() -> Any:
-    return h5py.h5s.create(h5py.h5s.SCALAR)
-
-
-@functools.lru_cache(maxsize=512)
-def _text_type(size: int) -> Any:
-    kind = h5py.h5t.C_S1.copy()
-    kind.set_size(size)
-    kind.set_cset(h5py.h5t.CSET_UTF8)
-    kind.set_strpad(h5py.h5t.STR_NULLPAD)
-    return kind
