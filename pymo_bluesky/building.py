@@ -30,7 +30,7 @@ from .errors import (
     Problem,
     WriteError,
 )
-from .integrity import log_path, log_size, raw_path, seal_scan
+from .integrity import Ledger, log_path, log_size, raw_path, seal_scan
 from .journal import ABOUT, Journal
 from .layouts import LAYOUTS, Layout, Role
 from .layouts.placing import place_dataset, place_log
@@ -254,9 +254,11 @@ def _append(
         numbers.append(_next_number(tree, layout) if number is None else number)
         yield from _protect(tree, layout)
         logged = log_size(tree, layout)
-        yield from recording.operations(raw_path(layout), numbers[-1])
-        yield from _log_lines(tree, outline(), layout)
-        yield from seal_scan(tree, layout, numbers[-1], logged)
+        ledger = Ledger()
+        made = recording.operations(raw_path(layout), numbers[-1])
+        yield from ledger.noting(made)
+        yield from ledger.noting(_log_lines(tree, outline(), layout))
+        yield from seal_scan(tree, layout, numbers[-1], logged, ledger)
 
     store.append_to(
         path, operations, lock_timeout=lock_timeout, oldest=layout.oldest_format

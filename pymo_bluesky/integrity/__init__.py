@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .digests import Digest, Tally, compare, rows_digest, take
+from .ledger import Ledger
 from .seals import (
     SEAL,
     ScanSeal,
@@ -20,6 +21,7 @@ from .seals import (
 __all__ = [
     "SEAL",
     "Digest",
+    "Ledger",
     "ScanSeal",
     "Tally",
     "TopSeal",

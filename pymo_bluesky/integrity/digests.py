@@ -19,7 +19,18 @@ import numpy as np
 from ..errors import FormatError, Problem, printable
 from ..store.nodes import Node
 
-__all__ = ["Digest", "Tally", "about_of", "compare", "digest_of", "rows_digest", "take"]
+__all__ = [
+    "Digest",
+    "Tally",
+    "about_attributes",
+    "about_form",
+    "about_of",
+    "compare",
+    "digest_of",
+    "row_check",
+    "rows_digest",
+    "take",
+]
 
 # PyMoDAQ 5.3 states the shape of each array that can grow anew when its SWMR mode ends,
 # as text of another type; its VLARRAYs say (0,) before. The real shape is covered.
@@ -170,7 +181,7 @@ def digest_of(node: Node, noted: Digest | None = None) -> Digest:
     about = about_of(node)
     if not node.is_array:
         return Digest(about, 0)
-    about = zlib.crc32(_form(node.dtype, node.shape).encode(), about)
+    about = about_form(node.dtype, node.shape, about)
     other = noted is not None and noted.about != about
     return Digest(about, 0 if other else _values(node))
 
@@ -190,15 +201,32 @@ def about_of(node: Node, *, without: Collection[str] = ()) -> int:
     FormatError
         When an attribute cannot be read.
     """
-    about = zlib.crc32(b"array" if node.is_array else b"group")
-    attributes = node.attributes
+    return about_attributes(node.attributes, is_array=node.is_array, without=without)
+
+
+def about_attributes(
+    attributes: Mapping[str, Any], *, is_array: bool, without: Collection[str] = ()
+) -> int:
+    """CRC-32 of a kind of node and of attributes as they are read.
+
+    Raises
+    ------
+    FormatError
+        When an attribute cannot be read.
+    """
+    about = zlib.crc32(b"array" if is_array else b"group")
     for name in sorted(attributes):
         if name not in without:
             value = attributes[name]
-            if node.is_array and name == _RESTATED:
+            if is_array and name == _RESTATED:
                 value = _without_numbers(value)
             about = zlib.crc32(_plain(name, value), about)
     return about
+
+
+def about_form(dtype: np.dtype[Any], shape: tuple[int, ...], about: int) -> int:
+    """Go on with the CRC-32 of the attributes of an array: its dtype and shape."""
+    return zlib.crc32(_form(dtype, shape).encode(), about)
 
 
 def _without_numbers(value: Any) -> Any:
@@ -303,8 +331,13 @@ def rows_digest(rows: Iterator[bytes]) -> int:
     """
     check = 0
     for row in rows:
-        check = zlib.crc32(_length_and(row), check)
+        check = row_check(row, check)
     return check
+
+
+def row_check(row: bytes, check: int) -> int:
+    """Go on with a digest of rows."""
+    return zlib.crc32(_length_and(row), check)
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ from ..operations import Append, Operation, SetAttributes
 from ..replaying.rows import text_lines
 from ..store import Node, Tree, append_to
 from .digests import Digest, about_of, digest_of, rows_digest, take
+from .ledger import Ledger
 
 __all__ = [
     "SEAL",
@@ -182,7 +183,11 @@ def top_of(tree: Tree, layout: Layout) -> int:
 
 
 def seal_scan(
-    tree: Tree, layout: Layout, number: int, logged: int
+    tree: Tree,
+    layout: Layout,
+    number: int,
+    logged: int,
+    ledger: Ledger | None = None,
 ) -> Iterator[Operation]:
     """Give a scan that was just written its digests.
 
@@ -194,21 +199,25 @@ def seal_scan(
         Of the scan.
     logged
         How many lines the log had before.
+    ledger
+        What took note of all that was written of the scan and the log; without it,
+        all is read.
     """
     raw = tree.node(raw_path(layout))
-    scan = tree.node(layout.place(Role.SCAN, raw.path, number).path)
-    rows = log_rows(tree, layout, logged, log_size(tree, layout) - logged)
+    scan = layout.place(Role.SCAN, raw.path, number).path
     made = place_column(
-        layout,
-        f"{scan.path}/Documents",
-        "Digests",
-        (0,),
-        np.dtype(np.uint8),
-        packed=True,
+        layout, f"{scan}/Documents", "Digests", (0,), np.dtype(np.uint8), packed=True
     )
     yield made
-    nodes = take(scan, changing=(SEAL,))
-    seal = ScanSeal(nodes, (logged, len(rows), rows_digest(iter(rows))))
+    if ledger is None:
+        nodes = take(tree.node(scan), changing=(SEAL,))
+        rows = log_rows(tree, layout, logged, log_size(tree, layout) - logged)
+        count, check = len(rows), rows_digest(iter(rows))
+    else:
+        ledger.note(made)
+        nodes = _noted(tree, scan, ledger)
+        count, check = ledger.rows(log_path(layout))
+    seal = ScanSeal(nodes, (logged, count, check))
     yield Append(made.path, np.frombuffer(seal.lines(), np.uint8))
     try:
         known = TopSeal.read(raw, layout)
@@ -217,6 +226,21 @@ def seal_scan(
     top = TopSeal(top_of(tree, layout)) if known is None else known
     text = TopSeal(top.top, top.scans | {number}).text()
     yield SetAttributes(raw.path, {ATTRIBUTE: layout.encode(ATTRIBUTE, text)})
+
+
+def _noted(tree: Tree, scan: str, ledger: Ledger) -> dict[str, Digest]:
+    """Digests of a scan; what the ledger is not certain of is read."""
+    found: dict[str, Digest] = {}
+    for path in ledger.paths(scan):
+        relative = path.removeprefix(scan).removeprefix("/")
+        if relative == SEAL:  # of its values it cannot vouch
+            about = ledger.about(path)
+            found[relative] = Digest(
+                about_of(tree.node(path)) if about is None else about, 0
+            )
+        else:
+            found[relative] = ledger.digest(path) or digest_of(tree.node(path))
+    return found
 
 
 def seal_all(path: Path, layout: Layout) -> None:
