@@ -298,12 +298,12 @@ def _protect(tree: store.Tree, layout: Layout) -> Iterator[Operation]:
     """Leave a dataset as PyMoDAQ 5.3 needs it to go on with it by either backend."""
     if "swmr_compatible" not in layout.row(Role.ROOT).fields:
         return
-    found = tree.root.attributes
-    if "swmr_compatible" not in found:
+    root = tree.root
+    if not root.has_attribute("swmr_compatible"):
         # Its default saver wipes a file without this when it is to append to it.
         value = layout.encode("swmr_compatible", True)
         yield SetAttributes("/", {"swmr_compatible": value})
-    if "swmr_active" in found:
+    if root.has_attribute("swmr_active"):
         # Its default saver leaves this behind, True, in HDF5 2.0's form of a bool, and
         # PyTables 3.11 crashes on that. Nobody writes now, so it is False, and the
         # store writes the form of HDF5 1.10, which every program reads.

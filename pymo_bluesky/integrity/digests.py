@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -22,9 +22,10 @@ from ..store.nodes import Node
 __all__ = [
     "Digest",
     "Tally",
-    "about_attributes",
     "about_form",
     "about_of",
+    "about_parts",
+    "as_part",
     "compare",
     "digest_of",
     "row_check",
@@ -201,27 +202,31 @@ def about_of(node: Node, *, without: Collection[str] = ()) -> int:
     FormatError
         When an attribute cannot be read.
     """
-    return about_attributes(node.attributes, is_array=node.is_array, without=without)
+    attributes = node.attributes
+    parts = (
+        as_part(name, attributes[name], is_array=node.is_array)
+        for name in sorted(attributes)
+        if name not in without
+    )
+    return about_parts(parts, is_array=node.is_array)
 
 
-def about_attributes(
-    attributes: Mapping[str, Any], *, is_array: bool, without: Collection[str] = ()
-) -> int:
-    """CRC-32 of a kind of node and of attributes as they are read.
+def about_parts(parts: Iterable[bytes], *, is_array: bool) -> int:
+    """CRC-32 of a kind of node and of its attributes, in the order of their names."""
+    about = zlib.crc32(b"array" if is_array else b"group")
+    return zlib.crc32(b"".join(parts), about)
+
+
+def as_part(name: str, value: Any, *, is_array: bool) -> bytes:
+    """An attribute as it is read, as bytes; two that differ for a reader differ here.
 
     Raises
     ------
     FormatError
-        When an attribute cannot be read.
+        When it cannot be read.
     """
-    about = zlib.crc32(b"array" if is_array else b"group")
-    for name in sorted(attributes):
-        if name not in without:
-            value = attributes[name]
-            if is_array and name == _RESTATED:
-                value = _without_numbers(value)
-            about = zlib.crc32(_plain(name, value), about)
-    return about
+    plain = is_array and name == _RESTATED
+    return _plain(name, _without_numbers(value) if plain else value)
 
 
 def about_form(dtype: np.dtype[Any], shape: tuple[int, ...], about: int) -> int:
@@ -245,7 +250,6 @@ def _without_numbers(value: Any) -> Any:
 
 
 def _plain(name: str, value: Any) -> bytes:
-    """An attribute as bytes; two that a reader can tell apart differ here."""
     if value is None:
         raise FormatError(f"its attribute {printable(name)} cannot be read")
     key = name.encode("utf-8", "surrogateescape")

@@ -11,17 +11,19 @@ import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 import numpy as np
 
 from ..operations import Append, MakeArray, MakeGroup, MakeVirtual, Operation, WriteSlab
 from ..store import attribute_as_read
-from .digests import Digest, about_attributes, about_form, row_check
+from .digests import Digest, about_form, about_parts, as_part, row_check
 
 __all__ = ["Ledger"]
 
 _KINDS = "biufc"
+_SHORT = 200
 
 
 @dataclass(slots=True)
@@ -126,10 +128,28 @@ class Ledger:
 
 
 def _about(attributes: Mapping[str, Any], *, is_array: bool) -> int | None:
-    read = {name: attribute_as_read(value) for name, value in attributes.items()}
-    if any(value is None for value in read.values()):
+    parts = [
+        _part(name, value, is_array=is_array)
+        for name, value in sorted(attributes.items())
+    ]
+    if None in parts:
         return None
-    return about_attributes(read, is_array=is_array)
+    return about_parts(cast(list[bytes], parts), is_array=is_array)
+
+
+def _part(name: str, value: Any, *, is_array: bool) -> bytes | None:
+    """What an attribute that is written adds to a digest; None: it has to be read."""
+    if type(value) is str and len(value) < _SHORT:
+        return _short_part(name, value, is_array)
+    read = attribute_as_read(value)
+    return None if read is None else as_part(name, read, is_array=is_array)
+
+
+@lru_cache(maxsize=4096)
+def _short_part(name: str, value: str, is_array: bool) -> bytes | None:
+    """Most attributes are the same in each scan."""
+    read = attribute_as_read(value)
+    return None if read is None else as_part(name, read, is_array=is_array)
 
 
 def _made(made: MakeArray) -> _Entry:

@@ -13,6 +13,7 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -105,10 +106,18 @@ def encode(name: str, value: Any) -> Any:
 
 
 def _wrap(value: Any) -> str:
-    kind = type(value).__name__
-    return json.dumps({"module": "builtins", "type": kind, "data": repr(value)})
+    """As `json.dumps` gives it, in a third of the time: a scan has hundreds.
+
+    Examples
+    --------
+    >>> _wrap("µ") == json.dumps({"module": "builtins", "type": "str", "data": "'µ'"})
+    True
+    """
+    data = json.encoder.encode_basestring_ascii(repr(value))
+    return f'{{"module": "builtins", "type": "{type(value).__name__}", "data": {data}}}'
 
 
+@lru_cache(maxsize=1024)
 def misread(title: str) -> bool:
     """Whether PyMoDAQ 5 would make a number of unwrapped text, or HDF5 would cut it."""
     if not title.isprintable():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, cast
 
 from ._literal import plain, source
@@ -89,6 +90,8 @@ def infer_type(value: object, limits: object = None) -> str:
 
 # ----------------------------------------------------------------------------- modules
 
+_PLAIN = (str, int, float, bool, type(None))
+
 
 def module_settings(
     kind: ModuleKind,
@@ -128,6 +131,32 @@ def module_settings(
     >>> tree.find("daq_viewer_settings/main_settings/module_name").value
     'Camera'
     """
+    if not rois and all(type(e.value) in _PLAIN and e.limits is None for e in entries):
+        # A device is set up the same in many scans. 1, 1.0 and True are equal, but
+        # their texts are not.
+        texts = tuple(repr(entry.value) for entry in entries)
+        return _plain_module(kind, title, tuple(entries), texts, dialect)
+    return _module_xml(kind, title, entries, rois, dialect)
+
+
+@lru_cache(maxsize=128)
+def _plain_module(
+    kind: ModuleKind,
+    title: str,
+    entries: tuple[SettingEntry, ...],
+    _texts: tuple[str, ...],
+    dialect: Dialect,
+) -> bytes:
+    return _module_xml(kind, title, entries, (), dialect)
+
+
+def _module_xml(
+    kind: ModuleKind,
+    title: str,
+    entries: Sequence[SettingEntry],
+    rois: Sequence[Roi],
+    dialect: Dialect,
+) -> bytes:
     module = _module(kind, title, entries, dialect)
     viewers: dict[int, list[Roi]] = {}
     for roi in rois:

@@ -35,8 +35,11 @@ Make = Callable[[h5py.File, str], Any]
 
 @dataclass(frozen=True, slots=True)
 class _Mould:
+    """Its name in the file, and its attributes: as they were given, and as stored."""
+
     name: bytes
-    texts: tuple[bytes, ...]
+    values: tuple[str, ...]
+    texts: list[bytes]
 
 
 @dataclass(slots=True)
@@ -45,6 +48,22 @@ class _Kind:
 
     moulds: list[_Mould]
     last: int = -1
+
+    def nearest(self, values: tuple[Any, ...]) -> tuple[_Mould | None, list[int]]:
+        """The mould that differs least, and in which attributes."""
+        best: _Mould | None = None
+        fewest: list[int] = []
+        first, count = self.last + 1, len(self.moulds)
+        for step in range(count):  # scan after scan comes in the same order
+            at = (first + step) % count
+            mould = self.moulds[at]
+            pairs = zip(mould.values, values, strict=True)
+            differ = [n for n, (has, wanted) in enumerate(pairs) if has != wanted]
+            if best is None or len(differ) < len(fewest):
+                best, fewest, self.last = mould, differ, at
+            if len(differ) <= 1:
+                break
+        return best, fewest
 
 
 class Moulds:
@@ -92,55 +111,59 @@ class Moulds:
         make
             Makes such a node.
         """
-        names = tuple(attributes)
-        wanted = tuple(b for b in map(fixed_text, attributes.values()) if b is not None)
-        if len(wanted) < len(names):
-            set_attributes(make(file, path), attributes, new=True)
-            return
-        found = self._kinds.get((kind, names))
-        if found is None:  # a mould is worth its making where there will be two
+        names, values = tuple(attributes), tuple(attributes.values())
+        alike = self._kinds.get((kind, names))
+        if alike is None:  # a mould is worth its making where there will be two
             self._forget_many()
             self._kinds[kind, names] = _Kind([])
+        copied = alike is not None and self._copy(
+            file, path.encode(), alike, names, values, make
+        )
+        if not copied:
             set_attributes(make(file, path), attributes, new=True)
-            return
-        mould, differ = self._nearest(found, wanted)
-        if mould is None or (len(differ) > 1 and len(found.moulds) < _MOST_ALIKE):
-            mould, differ = self._new(found, names, wanted, make), []
-        h5o.copy(self._file.id, mould.name, file.id, path.encode())
-        if differ:
-            node = h5o.open(file.id, path.encode())
-            for n in differ:
-                _replace(node, names[n], mould.texts[n], wanted[n])
 
-    def _nearest(
-        self, kind: _Kind, wanted: tuple[bytes, ...]
-    ) -> tuple[_Mould | None, list[int]]:
-        """The mould that differs least, and in which attributes."""
-        best: _Mould | None = None
-        fewest: list[int] = []
-        count = len(kind.moulds)
-        for step in range(count):  # scan after scan comes in the same order
-            at = (kind.last + 1 + step) % count
-            mould = kind.moulds[at]
-            pairs = zip(mould.texts, wanted, strict=True)
-            differ = [n for n, (has, wants) in enumerate(pairs) if has != wants]
-            if best is None or len(differ) < len(fewest):
-                best, fewest, last = mould, differ, at
-                kind.last = last
-            if len(differ) <= 1:
-                break
-        return best, fewest
+    def _copy(
+        self,
+        file: h5py.File,
+        path: bytes,
+        alike: _Kind,
+        names: tuple[str, ...],
+        values: tuple[Any, ...],
+        make: Make,
+    ) -> bool:
+        """Copy a mould, and set what differs; False when not all are short texts."""
+        mould, differ = alike.nearest(values)
+        many = len(differ) > 1 and len(alike.moulds) < _MOST_ALIKE
+        if mould is None or many:
+            texts = [data for data in map(fixed_text, values) if data is not None]
+            if len(texts) < len(values):
+                return False
+            mould, differ = self._new(alike, names, values, texts, make), []
+        texts = {n: fixed_text(values[n]) for n in differ}
+        if None in texts.values():
+            return False
+        h5o.copy(self._file.id, mould.name, file.id, path)
+        if texts:
+            node = h5o.open(file.id, path)
+            for n, data in texts.items():
+                _replace(node, names[n], mould.texts[n], data or b"")
+        return True
 
     def _new(
-        self, kind: _Kind, names: tuple[str, ...], texts: tuple[bytes, ...], make: Make
+        self,
+        alike: _Kind,
+        names: tuple[str, ...],
+        values: tuple[str, ...],
+        texts: list[bytes],
+        make: Make,
     ) -> _Mould:
         name = f"m{self._made}"
         node = make(self._file, name)
         for key, data in zip(names, texts, strict=True):
             set_text(node.id, key, data, new=True)
-        mould = _Mould(name.encode(), texts)
-        kind.moulds.append(mould)
-        kind.last = len(kind.moulds) - 1
+        mould = _Mould(name.encode(), values, texts)
+        alike.moulds.append(mould)
+        alike.last = len(alike.moulds) - 1
         self._made += 1
         self._bytes += sum(map(len, texts))
         return mould

@@ -129,6 +129,11 @@ class Node:
                 )
             return list(self._object.attrs)
 
+    def has_attribute(self, name: str) -> bool:
+        """Whether it has an attribute, without a look at the others."""
+        with damage_told(self.path):
+            return h5py.h5a.exists(self._object.id, name.encode())
+
     def attribute(self, name: str | bytes) -> Any:
         """One attribute as it is stored; None when it is not there or unreadable."""
         try:
