@@ -21,7 +21,7 @@ from .texts import fixed_text, set_attributes, set_text
 
 __all__ = ["Moulds", "moulds_for"]
 
-_MOST_ALIKE = 32
+_MOST_ALIKE = 16
 """Moulds that differ by the values of their attributes alone."""
 
 _MOST_KINDS = 256
@@ -35,9 +35,9 @@ Make = Callable[[h5py.File, str], Any]
 
 @dataclass(frozen=True, slots=True)
 class _Mould:
-    """Its name in the file, and its attributes: as they were given, and as stored."""
+    """The node, open, and its attributes: as they were given, and as stored."""
 
-    name: bytes
+    node: Any
     values: tuple[str, ...]
     texts: list[bytes]
 
@@ -142,7 +142,7 @@ class Moulds:
         texts = {n: fixed_text(values[n]) for n in differ}
         if None in texts.values():
             return False
-        h5o.copy(self._file.id, mould.name, file.id, path)
+        h5o.copy(mould.node, b".", file.id, path)
         if texts:
             node = h5o.open(file.id, path)
             for n, data in texts.items():
@@ -157,11 +157,10 @@ class Moulds:
         texts: list[bytes],
         make: Make,
     ) -> _Mould:
-        name = f"m{self._made}"
-        node = make(self._file, name)
+        node = make(self._file, f"m{self._made}")
         for key, data in zip(names, texts, strict=True):
             set_text(node.id, key, data, new=True)
-        mould = _Mould(name.encode(), values, texts)
+        mould = _Mould(node.id, values, texts)
         alike.moulds.append(mould)
         alike.last = len(alike.moulds) - 1
         self._made += 1
