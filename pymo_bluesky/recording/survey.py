@@ -26,6 +26,7 @@ __all__ = [
 _SEQ_NUM = ColumnKey("", "seq_num")
 _DESCRIPTOR = ColumnKey("", "descriptor")
 _TIME = ColumnKey("", "time")
+_MOST = 2**62
 
 
 @dataclass(slots=True)
@@ -93,14 +94,9 @@ class StreamSurvey:
             self.pages.append((block.rows, block.page))
 
     def _follow(self, block: Block, moved: frozenset[str]) -> None:
-        numbers = block.columns.get(_SEQ_NUM, ())
-        if isinstance(numbers, Uniform) and numbers.signature == PLAIN[int]:
-            numbers = numbers.base.tolist()
+        numbers = _integers(block.columns.get(_SEQ_NUM, ()))
         fallback = range(self.rows + 1, self.rows + block.rows + 1)
-        if all(isinstance(n, (int, np.integer)) for n in numbers) and len(numbers):
-            self.seq_nums.extend(_small(int(n)) for n in numbers)
-        else:
-            self.seq_nums.extend(fallback)
+        self.seq_nums.extend(fallback if numbers is None else numbers)
         self.times.extend(_numbers(block.columns.get(_TIME, ()), block.rows))
         for key, values in block.columns.items():
             if key.group == "data" and key.name in moved:
@@ -117,17 +113,27 @@ def _values_of(mapping: Any) -> list[Any]:
     return list(cast(Mapping[str, Any], mapping).values())
 
 
-def _small(number: int) -> int:
-    return number if -(2**62) < number < 2**62 else 0
+def _integers(values: Any) -> array[int] | None:
+    """Values as integers, 0 for those beyond all counting; None when some are none."""
+    if isinstance(values, Uniform) and values.signature == PLAIN[int]:
+        values = values.base.tolist()
+    kinds = set(map(type, values))
+    if kinds == {int} and min(values) > -_MOST and max(values) < _MOST:
+        return array("q", values)
+    if not kinds or not all(issubclass(kind, (int, np.integer)) for kind in kinds):
+        return None
+    return array("q", [n if -_MOST < n < _MOST else 0 for n in map(int, values)])
 
 
-def _numbers(values: Any, rows: int) -> list[float]:
+def _numbers(values: Any, rows: int) -> array[float]:
     """Values as floats; NaN for what is not one number."""
     if len(values) != rows:
-        return [np.nan] * rows
+        return array("d", [np.nan] * rows)
     if isinstance(values, Uniform) and values.signature in (PLAIN[int], PLAIN[float]):
-        return values.base.astype(np.float64).tolist()
-    return [_number(value) for value in values]
+        return array("d", values.base.astype(np.float64).tobytes())
+    if set(map(type, values)) == {float}:
+        return array("d", values)
+    return array("d", [_number(value) for value in values])
 
 
 def _number(value: Any) -> float:
