@@ -58,6 +58,7 @@ LOG = "log"
 
 Document = tuple[str, Mapping[str, Any]]
 _SHORT_RUN = 4 * 2**20
+_MOST_LINES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,15 +220,16 @@ def add_scan(
         When the journal turns out to be damaged; the dataset is as it was.
     """
     source, outline = _sources(journal, extra)
+    lines = _Lines(outline)
     with AssetFiles(folder or path.parent, assets) as files:
         recording = Recording(
             lambda: documents_of(source()),
             layout,
-            lambda: documents_of(outline()),
+            lambda: documents_of(lines.noting()),
             files,
             list(remarks),
         )
-        number = _append(path, layout, recording, outline, lock_timeout, number)
+        number = _append(path, layout, recording, lines, lock_timeout, number)
     name = layout.row(Role.SCAN).named(number)
     return Built(path, name, tuple(recording.problems))
 
@@ -244,7 +246,7 @@ def _append(
     path: Path,
     layout: Layout,
     recording: Recording,
-    outline: Source,
+    lines: _Lines,
     lock_timeout: float,
     number: int | None,
 ) -> int:
@@ -257,7 +259,7 @@ def _append(
         ledger = Ledger()
         made = recording.operations(raw_path(layout), numbers[-1])
         yield from ledger.noting(made)
-        yield from ledger.noting(_log_lines(tree, outline(), layout))
+        yield from ledger.noting(_log_lines(tree, lines, layout))
         yield from seal_scan(tree, layout, numbers[-1], logged, ledger)
 
     store.append_to(
@@ -310,21 +312,43 @@ def _protect(tree: store.Tree, layout: Layout) -> Iterator[Operation]:
         yield SetAttributes("/", {"swmr_active": np.False_})
 
 
+class _Lines:
+    """Lines for the log, from whoever reads the journal in outline anyway."""
+
+    def __init__(self, outline: Source) -> None:
+        self._outline = outline
+        self._found: list[Document] = []
+        self._complete = False
+
+    def noting(self) -> Iterator[Document]:
+        """The journal in outline, its lines noted when all of it is read."""
+        found: list[Document] = []
+        for record in self._outline():
+            if record[0] == LOG and len(found) <= _MOST_LINES:
+                found.append(record)
+            yield record
+        self._found, self._complete = found, len(found) <= _MOST_LINES
+
+    def __iter__(self) -> Iterator[Document]:
+        if self._complete:
+            return iter(self._found)
+        return (record for record in self._outline() if record[0] == LOG)
+
+
 def _log_lines(
     tree: store.Tree, source: Iterable[Document], layout: Layout
 ) -> Iterator[Operation]:
     """Lines of the log as every PyMoDAQ has them: pickled text, time first."""
     path = log_path(layout)
     there = tree.root.get(path) is not None
-    for name, line in source:
-        if name == LOG:
-            if not there:
-                # PyMoDAQ's windows make it, its scripts do not.
-                yield place_log(layout, raw_path(layout))
-                there = True
-            when = local_time(line.get("time")).strftime("%Y/%m/%d %H:%M:%S")
-            text = f"{when}: {line.get('message', '')}"
-            yield Append(path, np.frombuffer(pickled_text(text), np.uint8))
+    for _, line in source:
+        if not there:
+            # PyMoDAQ's windows make it, its scripts do not.
+            yield place_log(layout, raw_path(layout))
+            there = True
+        when = local_time(line.get("time")).strftime("%Y/%m/%d %H:%M:%S")
+        text = f"{when}: {line.get('message', '')}"
+        yield Append(path, np.frombuffer(pickled_text(text), np.uint8))
 
 
 def pickled_text(text: str) -> bytes:
