@@ -26,6 +26,7 @@ from specimens import unpacked
 
 from pymo_bluesky import PymodaqWriter, open_dataset, recover, replay, validate
 from pymo_bluesky.errors import PymoError, WriteError
+from pymo_bluesky.journal.appending import LOOK_AGAIN
 
 PATIENCE = 60  # seconds: far more than any machine needs
 
@@ -256,6 +257,7 @@ def test_a_folder_that_goes_is_noticed_at_the_next_document(tmp_path, how):
         folder = writer.path.parent
         folder.rename(tmp_path / "moved")
         folder.mkdir()
+        time.sleep(LOOK_AGAIN)  # until then the journal in "moved" takes documents
     with pytest.raises(WriteError, match=r"was (removed|moved away) while the run"):
         writer(*documents[4])
 
@@ -269,6 +271,7 @@ def test_a_run_goes_on_when_its_folder_goes(tmp_path, rescued, how, caplog):
         shutil.rmtree(tmp_path / "lab")
     else:
         writer.path.parent.rename(tmp_path / "moved")
+        time.sleep(LOOK_AGAIN)
     writer(*documents[4])
     (uid,) = writer.status.failed
     assert writer.status.rescued[0].parent == elsewhere

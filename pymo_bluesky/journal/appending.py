@@ -12,6 +12,7 @@ import fcntl
 import functools
 import os
 import threading
+import time
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,9 @@ __all__ = ["JournalWriter"]
 
 _IOV_MAX = 1000
 _COPIED = 2**22
+
+LOOK_AGAIN = 0.02
+"""Seconds until the name of a journal is looked up again."""
 
 
 class JournalWriter:
@@ -61,6 +65,7 @@ class JournalWriter:
         self._fd = _made(path)
         made = os.fstat(self._fd)
         self._identity = made.st_dev, made.st_ino
+        self._look_at = 0.0
         self._torn = False
         self._pid = os.getpid()
         self._size = 0
@@ -128,13 +133,20 @@ class JournalWriter:
         """Raise WriteError when the file is closed, removed, moved or replaced."""
         if self._fd < 0:
             raise WriteError(f"the journal {self.path} is closed")
-        # By the name, each time: a folder that was replaced keeps the file alive.
+        # A folder that was moved or replaced keeps the file alive, with all that is
+        # written to it; that is found by the name, which takes the longer the deeper
+        # the folder lies, so not more often than each few milliseconds.
+        now = time.monotonic()
+        if now < self._look_at and os.fstat(self._fd).st_nlink:
+            return
+        self._look_at = now + LOOK_AGAIN
         try:
             there = os.stat(self._name)  # noqa: PTH116 - twice as fast
             found = there.st_dev, there.st_ino
         except OSError:
             found = None
         if found != self._identity:
+            self._look_at = 0.0
             what = "moved away" if os.fstat(self._fd).st_nlink else "removed"
             raise WriteError(
                 f"the journal {self.path} was {what} while the run went on (folder "
@@ -259,7 +271,13 @@ def _made(path: Path) -> int:
 
 def _write_all(fd: int, parts: Sequence[Any], start: int) -> int:
     """Write all parts at `start`, however the system splits it; give the bytes."""
-    total = 0
+    if len(parts) == 1:  # most documents are written at once
+        total = os.pwrite(fd, parts[0], start)
+        if total == len(parts[0]):
+            return total
+        parts = [memoryview(parts[0])[total:]]
+    else:
+        total = 0
     queue = [memoryview(part) for part in parts]
     while queue:
         if len(queue) == 1:  # most documents; what fault injectors know, too

@@ -182,7 +182,7 @@ class Outbox:
 
     def _write(self, parts: Sequence[Any]) -> None:
         """Write one document here, or elsewhere; no folder is tried twice."""
-        tried: set[Path] = set()
+        tried: tuple[Path, ...] = ()
         while True:
             journal = self.journal
             try:
@@ -191,7 +191,7 @@ class Outbox:
                 journal.require_ours()
                 if self._elsewhere is None or journal.path.parent in tried:
                     raise
-                tried.add(journal.path.parent)
+                tried = *tried, journal.path.parent
                 with self._changed:
                     if self.journal is journal:  # no other thread was faster
                         self.journal = self._elsewhere(journal, error)

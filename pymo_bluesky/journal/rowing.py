@@ -98,7 +98,8 @@ def _record(rest_of_head: bytes, parts: list[bytes | memoryview]) -> list[Any]:
     for blob in parts[1:]:
         check = checksum(blob, check)
     head = _CHECK.pack(check) + rest_of_head
-    return [_CHECK.pack(zlib.crc32(head)) + head + bytes(parts[0]), *parts[1:]]
+    begin = b"".join((_CHECK.pack(zlib.crc32(head)), head, parts[0]))
+    return [begin, *parts[1:]]
 
 
 class RowReader:
