@@ -211,6 +211,9 @@ def _simplified(x: Any) -> Any:
 # ------------------------------------------------------------------------------- JSON
 
 
+_JSON = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+
+
 def to_json(value: object) -> str:
     r"""Write any document or value as one line of JSON.
 
@@ -230,7 +233,7 @@ def to_json(value: object) -> str:
     >>> to_json({"shape": (2, 3), "limit": float("inf")})
     '{"shape":{"!tuple":[2,3]},"limit":{"!float":"7ff0000000000000"}}'
     """
-    return json.dumps(_tagged(value), allow_nan=False, separators=(",", ":"))
+    return _JSON.encode(_tagged(value))
 
 
 def _tagged(x: Any) -> Any:

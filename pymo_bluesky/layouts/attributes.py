@@ -74,6 +74,7 @@ class Decoded(Mapping[str, Any]):
 
 _EVALUATED = (str, int, float, bool, bytes, tuple, list)
 _NUMPY = re.compile(r"\bnp\.(?:float\d*|u?int\d*|str_|bytes_)\(([^()]*)\)")
+_SHORT = 200
 _MAX_TEXT = 64 * 2**20
 
 
@@ -97,12 +98,19 @@ def encode(name: str, value: Any) -> Any:
     """
     if name in RAW_NAMES:
         return _wrap(value) if name == "TITLE" and misread(value) else value
+    if type(value) is str and len(value) < _SHORT:
+        return _wrapped_text(value)
     plain: Any = cast(Any, value).item() if isinstance(value, np.generic) else value
     if isinstance(plain, float) and not math.isfinite(plain):
         plain = str(plain)
     if type(plain) not in _EVALUATED:
         plain = str(plain)
     return _wrap(plain)
+
+
+@lru_cache(maxsize=4096)
+def _wrapped_text(text: str) -> str:
+    return _wrap(text)
 
 
 def _wrap(value: Any) -> str:

@@ -207,7 +207,11 @@ class _Writer:
         n = array.shape[0]
         if array.dtype.hasobject:  # a text is one row
             array.set_extent((n + 1,))
-            h5py.Dataset(array)[n] = values
+            place = array.get_space()
+            place.select_hyperslab((n,), (1,))
+            row = np.empty(1, array.dtype)
+            row[0] = values
+            array.write(h5py.h5s.create_simple((1,)), place, row)
             return
         array.set_extent((n + len(values), *array.shape[1:]))
         self._slab(path, (n,), values)
