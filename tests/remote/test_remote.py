@@ -10,7 +10,7 @@ from exactness import assert_same_documents
 from extras import needs
 from remote.processes import proxy, relay, writing
 
-from pymo_bluesky import recover, replay, validate, verify
+from pymo_bluesky import open_dataset, recover, replay, validate, verify
 from pymo_bluesky.remote import ForeignMessageError, Publisher, decode, serialize
 
 needs("zmq", "remote")
@@ -64,6 +64,12 @@ def runs_of(folder, documents: list) -> list:
             except LookupError:
                 continue
     return found
+
+
+def holds(path, documents: list) -> bool:
+    """Whether a run is in a dataset."""
+    uid = documents[0][1]["uid"]
+    return any(scan.uid == uid for scan in open_dataset(path).scans)
 
 
 def ends(writer, documents: list) -> None:
@@ -212,7 +218,8 @@ def test_without_a_journal_the_run_is_marked_and_the_program_says_so(
         assert writer.end() == 1
         assert "1 lost" in writer.lines[-1]
     assert dropping.dropped == 1
-    (path,) = tmp_path.rglob("*.h5")
+    # The greeting is of today, and the run of another day: so is its dataset.
+    (path,) = (path for path in tmp_path.rglob("*.h5") if holds(path, documents))
     kinds = {problem.kind for problem in validate(path) if problem.severity == "error"}
     assert kinds >= {"lost-documents", "missing-events"}
 
