@@ -30,6 +30,7 @@ _TOLD = (
     "bps",
     "bpp",
     "plans",
+    "preview",
     "replay",
     "recover",
     "catalog",
@@ -128,8 +129,8 @@ def start_session(
     ----------
     user_ns
         Where the names go, ``get_ipython().user_ns``: RE, bec, writer, devices and
-        each device by its name, bp, bps, bpp, replay, recover, catalog,
-        data_directory.
+        each device by its name, bp, bps, bpp, plans, preview, replay, recover,
+        catalog, data_directory.
     devices
         What `load_devices` takes.
     directory
@@ -215,6 +216,7 @@ def _start_plans(startup: _Startup) -> None:
         import pymo_bluesky.plans
 
         startup.names["plans"] = pymo_bluesky.plans
+        startup.names["preview"] = pymo_bluesky.plans.preview
 
 
 def _start_writer(startup: _Startup, directory: str | Path | None, layout: str) -> None:

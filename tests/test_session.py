@@ -38,6 +38,7 @@ def session(home):
 def test_all_names_are_there(session, capsys):
     assert set(session) >= {"RE", "bec", "writer", "devices", "bp", "bps", "bpp"}
     assert set(session) >= {"replay", "catalog", "load_devices", "data_directory"}
+    assert set(session) >= {"plans", "preview"}
     assert session["x"] is session["devices"].x
 
 

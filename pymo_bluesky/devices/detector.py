@@ -22,6 +22,7 @@ from pymo_bluesky.devices.channel import (
     is_channel,
 )
 from pymo_bluesky.devices.errors import DeviceError
+from pymo_bluesky.devices.expecting import expected_keys
 from pymo_bluesky.devices.measuring import Average
 from pymo_bluesky.devices.regions import roi_components
 from pymo_bluesky.devices.roi import Roi
@@ -347,6 +348,10 @@ class Detector(Device):
         """Return the last measurement, the first being made when there is none."""
         self._measure_if_never_done()
         return super().read()
+
+    def expected(self) -> dict[str, dict[str, Any]]:
+        """Return the data keys as far as they are known without measuring."""
+        return expected_keys(self)
 
     def describe(self) -> Any:
         """Return the data keys, with the shapes and dtypes that events will have."""

@@ -14,6 +14,7 @@ from .fly import fly_1d, fly_async
 from .learning import adaptive, rel_adaptive
 from .logs import log
 from .moving import move, rel_move
+from .previewing import Preview, preview
 from .requiring import required_metadata
 from .saving import ContinuousSaving, SnapshotSaving
 from .stepping import (
@@ -28,6 +29,7 @@ from .tables import rel_tabular, tabular
 
 __all__ = [
     "ContinuousSaving",
+    "Preview",
     "SnapshotSaving",
     "adaptive",
     "continuous",
@@ -36,6 +38,7 @@ __all__ = [
     "fly_async",
     "log",
     "move",
+    "preview",
     "rel_adaptive",
     "rel_move",
     "rel_scan_1d",

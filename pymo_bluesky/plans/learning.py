@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ from bluesky.utils import MsgGenerator
 from ..errors import MissingExtraError, PlanError, PymoError
 from . import points as of
 from .checking import Problems, name_of
+from .clock import now
 from .running import Scan, hinted_fields, relative, scan_plan
 from .stepping import triples
 
@@ -51,6 +51,8 @@ LOSSES: dict[int, dict[str, tuple[str, bool]]] = {
 }
 """By the number of actuators (3: or more): the functions of `adaptive`, and which of
 them take options. Those of one and two are PyMoDAQ's, which has none for more."""
+
+Limits = tuple[int, float | None, float | None]  # points, loss, seconds
 
 
 @scan_plan
@@ -119,7 +121,7 @@ def adaptive(
         detectors=detectors,
         actuators=actuators,
         points=np.array([r[1:] for r in ranges], float).reshape(-1, 2).T,
-        metadata=_metadata(detectors, ranges, max_points),
+        metadata=_metadata(detectors, ranges, limits),
         body=body,
         problems=problems.found,
         md=md,
@@ -152,7 +154,8 @@ def _numbers(detectors: Any) -> Iterator[str | None]:
         if inspect.iscoroutinefunction(detector.describe):
             yield None
             continue
-        described: Any = detector.describe()
+        # A detector that has not measured yet would do so to describe itself.
+        described: Any = getattr(detector, "expected", detector.describe)()
         for name, about in described.items():
             if about.get("dtype") in ("number", "integer"):
                 yield name
@@ -185,7 +188,7 @@ def _learner(bounds: Sequence[tuple[float, float]], loss: str, options: Any) -> 
     return module.LearnerND(None, bounds, loss_per_simplex=function)
 
 
-def _metadata(detectors: Any, ranges: Sequence[Any], max_points: int) -> dict[str, Any]:
+def _metadata(detectors: Any, ranges: Sequence[Any], limits: Limits) -> dict[str, Any]:
     kinds = {1: "Scan1D", 2: "Scan2D"}
     fields = [name for actuator, _, _ in ranges for name in hinted_fields(actuator)]
     return {
@@ -197,9 +200,19 @@ def _metadata(detectors: Any, ranges: Sequence[Any], max_points: int) -> dict[st
             "scan_type": kinds.get(len(ranges), "Tabular"),
             "scan_sub_type": "Adaptive",
             "distribution": "spread",
-            "max_points": max_points,
+            "min_points": _fewest(len(ranges), limits),
+            "max_points": limits[0],
         },
     }
+
+
+def _fewest(actuators: int, limits: Limits) -> int:
+    """After how many points it may have enough."""
+    max_points, min_loss, duration = limits
+    if duration is not None:
+        return 1
+    # Before the corners there is no loss to be below.
+    return max_points if min_loss is None else 2**actuators
 
 
 def _learn(
@@ -207,7 +220,7 @@ def _learn(
     actuators: Sequence[Any],
     learner: Any,
     signal: str,
-    limits: tuple[int, float | None, float | None],
+    limits: Limits,
     md: Mapping[str, Any],
 ) -> MsgGenerator[Any]:
     max_points, min_loss, duration = limits
@@ -215,7 +228,7 @@ def _learn(
     @bpp.stage_decorator([*detectors, *actuators])
     @bpp.run_decorator(md=dict(md))
     def inner() -> MsgGenerator[None]:
-        ends = math.inf if duration is None else time.monotonic() + duration
+        ends = math.inf if duration is None else now() + duration
         for _ in range(max_points):
             (asked,), _ = learner.ask(1)
             goal = np.atleast_1d(asked).astype(float).tolist()
@@ -224,7 +237,7 @@ def _learn(
             yield from bps.mv(*moves)
             reading = yield from bps.trigger_and_read([*detectors, *actuators])
             learner.tell(asked, _number(reading, signal, goal))
-            if time.monotonic() >= ends:
+            if now() >= ends:
                 break
             if min_loss is not None and learner.loss() <= min_loss:
                 break

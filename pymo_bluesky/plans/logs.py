@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ from bluesky.utils import CustomPlanMetadata, MsgGenerator, plan
 
 from ..errors import PlanError
 from .checking import check_devices
+from .clock import now
 from .pacing import check_pace
 
 __all__ = ["log"]
@@ -43,11 +43,11 @@ class _Module:
 
     def step(self) -> MsgGenerator[None]:
         """Begin a measurement that is due, or record one that has ended."""
-        now = time.monotonic()
+        moment = now()
         if self.status is None:
-            if self.is_over or now < self.due:
+            if self.is_over or moment < self.due:
                 return
-            self.due = max(self.due + self.period, now)
+            self.due = max(self.due + self.period, moment)
             if isinstance(self.device, Triggerable):
                 self.status = yield from bps.trigger(self.device, group=self.group)
         if self.status is None or self.status.done:
@@ -117,7 +117,7 @@ def log(
     """
     periods = _periods(modules, period)
     _check(modules, monitors, periods, num, duration)
-    began = time.monotonic()
+    began = now()
     each = [
         _Module(device, own, num, began)
         for device, own in zip(modules, periods, strict=True)
@@ -147,8 +147,8 @@ def log(
 
 
 def _follow(modules: Sequence[_Module], duration: float | None) -> MsgGenerator[None]:
-    began = time.monotonic()
-    while duration is None or time.monotonic() - began < duration:
+    began = now()
+    while duration is None or now() - began < duration:
         yield from bps.checkpoint()
         for module in modules:
             yield from module.step()
@@ -163,9 +163,9 @@ def _follow(modules: Sequence[_Module], duration: float | None) -> MsgGenerator[
 
 def _idle(modules: Iterable[_Module]) -> float:
     """Seconds until there is something to do; never long, so that Ctrl-C is heard."""
-    now = time.monotonic()
+    moment = now()
     waits = [
-        _LOOK if module.status is not None else module.due - now
+        _LOOK if module.status is not None else module.due - moment
         for module in modules
         if module.status is not None or not module.is_over
     ]

@@ -13,6 +13,7 @@ from bluesky.utils import CustomPlanMetadata, MsgGenerator, plan
 
 from ..errors import PlanError
 from .checking import check_devices, check_limits, name_of, positions_now
+from .clock import is_rehearsed
 
 __all__ = ["move", "rel_move"]
 
@@ -101,6 +102,8 @@ def _move(
         yield from bps.trigger_and_read(actuators)
 
     uid = yield from inner()
+    if is_rehearsed():
+        return uid
     there = yield from positions_now(actuators)
     for actuator, before, after in zip(actuators, here, there, strict=True):
         sys.stdout.write(_told(actuator, before, after))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ import bluesky.plan_stubs as bps
 from bluesky.utils import MsgGenerator
 
 from ..errors import PlanError
+from .clock import now
 
 __all__ = ["check_pace", "paced"]
 
@@ -88,13 +88,13 @@ def paced(
     >>> [msg.command for msg in paced(bps.null, num=2)]
     ['checkpoint', 'null', 'checkpoint', 'null']
     """
-    began = due = time.monotonic()
+    began = due = now()
     for n in itertools.count():
         if n == num or (duration is not None and n and due - began >= duration):
             return n
         yield from bps.checkpoint()
-        if (early := due - time.monotonic()) > 0:
+        if (early := due - now()) > 0:
             yield from bps.sleep(early)
         yield from shot()
-        due = max(due + period, time.monotonic())
+        due = max(due + period, now())
     raise AssertionError("the count has no end")

@@ -278,8 +278,7 @@ def test_a_base_name_of_nothing_is_refused(tmp_path, name):
 
 def due_times(period, num, costs):
     """When each point begins, on a clock that only the plan and `costs` move."""
-    from unittest.mock import patch
-
+    from pymo_bluesky.plans.clock import rehearsed
     from pymo_bluesky.plans.pacing import paced
 
     clock, began, costs = [100.0], [], iter(costs)
@@ -289,7 +288,7 @@ def due_times(period, num, costs):
         clock[0] += next(costs)
         yield from bps.null()
 
-    with patch("pymo_bluesky.plans.pacing.time.monotonic", lambda: clock[0]):
+    with rehearsed(lambda: clock[0]):
         for msg in paced(shot, num=num, period=period):
             if msg.command == "sleep":
                 clock[0] += msg.args[0]
