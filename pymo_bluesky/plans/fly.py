@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import bluesky.plan_stubs as bps
@@ -19,6 +20,8 @@ from .checking import check_devices, check_limits
 from .clock import is_rehearsed
 
 __all__ = ["fly_1d", "fly_async"]
+
+Event = Mapping[str, Any]
 
 _LANDING = 30.0  # s that a flight may take to end, once it was told to
 _FLUSH = 0.2  # s between two looks for data that have come
@@ -67,28 +70,30 @@ def fly_1d(
     actuator = flyer.actuator
     path = yield from _checked("fly_1d", actuator, start, stop, num, period)
     about = _about("fly_1d", [flyer.detector.name], actuator, path, md)
+    measured: deque[Event] = deque()  # and not recorded yet
 
     @bpp.stage_decorator([flyer, flyer.detector])
     @bpp.run_decorator(md=about)
-    @bpp.finalize_decorator(lambda: _land(flyer))
+    @bpp.finalize_decorator(lambda: _land(flyer, measured))
     def inner() -> MsgGenerator[Any]:
         yield from bps.prepare(cast(Any, flyer), path, wait=True)
         yield from bps.kickoff(cast(Any, flyer), wait=True)
         status = yield from bps.complete(cast(Any, flyer), group="fly_1d")
         while status is not None and not status.done:
             yield from bps.sleep(_FLUSH)
-            yield from _record(flyer)
+            yield from _record(flyer, measured)
         yield from bps.wait("fly_1d")
 
     # A flight that was paused cannot be flown again from the last checkpoint.
     return (yield from bpp.rewindable_wrapper(inner(), False))
 
 
-def _land(flyer: Flyer) -> MsgGenerator[None]:
+def _land(flyer: Flyer, measured: deque[Event]) -> MsgGenerator[None]:
     """End the flight, however it went, and record what has been measured."""
     if is_rehearsed():  # a flight that someone else has under way is not ours
         return
-    # Ctrl-C may have come amid an event; nothing tells but that a drop is refused.
+    # Ctrl-C may have come amid an event, which is recorded again then; nothing tells
+    # but that a drop is refused.
     with contextlib.suppress(IllegalMessageSequence):
         yield from bps.drop()
     flyer.land()
@@ -101,18 +106,22 @@ def _land(flyer: Flyer) -> MsgGenerator[None]:
                 f"{flyer.actuator.name} has not stopped within {_LANDING:g} s"
             )
         yield from bps.sleep(0.01)
-    yield from _record(flyer)
+    yield from _record(flyer, measured)
 
 
-def _record(flyer: Flyer) -> MsgGenerator[None]:
+def _record(flyer: Flyer, measured: deque[Event]) -> MsgGenerator[None]:
     """Make events of what has come, each device with its own configuration."""
     if is_rehearsed():
         return
-    for event in flyer.collect():
+    measured.extend(flyer.collect())
+    while measured:
+        event = measured[0]
         yield from bps.create("primary")
         for flown in flyer.flown:
             flown.take(event["data"], event["timestamps"])
             yield from bps.read(cast(Any, flown))
+        # Whoever interrupts from here on does so when it has been saved.
+        measured.popleft()
         yield from bps.save()
 
 
@@ -222,6 +231,7 @@ def _about(
 ) -> dict[str, Any]:
     """Start metadata: the points lie evenly between the ends, as in a step scan."""
     args = [repr(actuator), path.start, path.stop]
+    given = dict(md or {})
     return {
         "plan_name": name,
         "detectors": list(detectors),
@@ -237,6 +247,9 @@ def _about(
             "dimensions": [([actuator.name], "primary")],
             "gridding": "rectilinear",
         },
-        "pymodaq": {"scan_type": "Scan1D", "scan_sub_type": "Linear"},
-        **(md or {}),
+        **given,
+        "pymodaq": {
+            **{"scan_type": "Scan1D", "scan_sub_type": "Linear"},
+            **given.get("pymodaq", {}),
+        },
     }

@@ -82,6 +82,7 @@ def _move(
     if problems:
         raise PlanError.of(name, problems)
     targets = [value + origin for value, origin in zip(values, origins, strict=True)]
+    given = dict(md or {})
     about = {
         "plan_name": name,
         "plan_args": {"args": [_plain(arg) for arg in args]},
@@ -89,8 +90,11 @@ def _move(
         "num_points": 2,
         "num_intervals": 1,
         "hints": {"dimensions": [(("time",), "primary")]},
-        "pymodaq": {"scan_type": "Scan1D", "scan_sub_type": "Time"},
-        **(md or {}),
+        **given,
+        "pymodaq": {
+            **{"scan_type": "Scan1D", "scan_sub_type": "Time"},
+            **given.get("pymodaq", {}),
+        },
     }
 
     @bpp.stage_decorator(actuators)

@@ -1,6 +1,7 @@
 """Scans on the fly: the file is that of a step scan, however the flight ended."""
 
 import threading
+import time
 
 import bluesky.plans as bp
 import numpy as np
@@ -132,6 +133,35 @@ def test_a_flight_can_be_ended_by_hand(engine, writer, flyer, ending, status):
     assert not flyer.actuator.moving
     assert how_it_ended(writer.path) == status
     assert events(writer.path)
+
+
+@pytest.mark.parametrize("ending", ["abort", "stop"])
+@pytest.mark.parametrize("command", ["create", "read", "save"])
+def test_no_event_is_lost_or_doubled_when_it_is_ended_amid_one(
+    engine, writer, flyer, command, ending
+):
+    measured, collect, seen = [], flyer.collect, []
+
+    def noted():
+        for event in collect():
+            measured.append(event["data"]["x"])
+            yield event
+
+    def interrupt(msg):
+        seen.append(msg.command)
+        if msg.command == command and seen.count("create") == 2 and not asked:
+            asked.append(threading.Thread(target=engine.request_pause))
+            asked[0].start()
+            time.sleep(0.05)  # it waits for the engine, which is here now
+
+    asked, flyer.collect, engine.msg_hook = [], noted, interrupt
+    with pytest.raises(RunEngineInterrupted):
+        engine(fly_1d(flyer, 0, 5, num=200, period=0.02))
+    getattr(engine, ending)()
+    asked[0].join(60)
+    recorded = [event["data"]["x"] for event in events(writer.path)]
+    assert len(measured) >= 2
+    assert recorded == measured
 
 
 @pytest.mark.parametrize(
