@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +177,16 @@ def _start_engine(startup: _Startup) -> None:
             metadata = _persistent_metadata()
         engine: Any = RunEngine(metadata)
         engine.waiting_hook = ProgressBarManager()
+        engine.preprocessors.append(_explaining(engine))
         startup.names["RE"] = engine
+
+
+def _explaining(engine: Any) -> Any:
+    """Let the stop documents of all plans say why, also what ``RE.abort`` was told."""
+    from pymo_bluesky.plans.reasons import why_wrapper
+
+    # Bluesky keeps the reason there, and uses it for runs that are still open only.
+    return partial(why_wrapper, asked=lambda: str(getattr(engine, "_reason", "")))
 
 
 def _persistent_metadata() -> MutableMapping[str, Any]:

@@ -3,12 +3,16 @@
 import os
 import subprocess
 import sys
+import threading
+import time
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 import pexpect
 import pytest
+from bluesky.utils import FailedStatus, RunEngineInterrupted
 
+from pymo_bluesky import open_dataset
 from pymo_bluesky.errors import PlanError, WriteError
 from pymo_bluesky.instrument import data_folder
 from pymo_bluesky.journal import JournalWriter
@@ -59,6 +63,33 @@ def test_a_run_is_in_the_dataset_when_the_prompt_is_back(session, home):
     names = [name for name, _ in session["replay"](writer.path)]
     assert names.count("event") == 3
     assert len(session["catalog"]) == 1
+
+
+def test_the_dataset_says_why_a_run_was_aborted(session):
+    engine, plans = session["RE"], session["bp"]
+
+    def pause(name, doc):
+        threading.Thread(target=engine.request_pause).start()
+        time.sleep(0.05)  # it waits for the engine, which is here now
+
+    with pytest.raises(RunEngineInterrupted):
+        engine(plans.count([session["photodiode"]], 50), {"event": [pause]})
+    engine.abort("the beam is lost")
+    (scan,) = open_dataset(session["writer"].path).scans
+    assert scan.attributes["exit_status"] == "abort"
+    assert scan.attributes["reason"] == "the beam is lost"
+
+
+def test_the_dataset_says_what_a_device_of_a_stock_plan_failed_of(session):
+    def grab():
+        raise OSError("the cable is out")
+
+    session["photodiode"].describe()
+    session["photodiode"].grab = grab
+    with pytest.raises(FailedStatus):
+        session["RE"](session["bp"].count([session["photodiode"]]))
+    (scan,) = open_dataset(session["writer"].path).scans
+    assert scan.attributes["reason"] == "photodiode: OSError: the cable is out"
 
 
 def test_runs_that_a_crash_cut_off_are_offered_for_recovery(home, capsys):

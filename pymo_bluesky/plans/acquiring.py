@@ -17,6 +17,7 @@ from bluesky.utils import CustomPlanMetadata, MsgGenerator, plan
 from ..errors import PlanError
 from .checking import check_devices
 from .pacing import check_pace, paced
+from .reasons import why_decorator
 
 __all__ = ["continuous", "drop_background", "snapshot", "take_background", "timelapse"]
 
@@ -287,6 +288,7 @@ def _saved(
 ) -> MsgGenerator[str]:
     """One run of shots, heard by `saving` when there is one."""
 
+    @why_decorator()
     @bpp.stage_decorator(devices)
     @bpp.run_decorator(md=about)
     def inner() -> MsgGenerator[Any]:

@@ -18,6 +18,7 @@ from ..devices.flyer import Flyer, FlyPath
 from ..errors import PlanError
 from .checking import check_devices, check_limits
 from .clock import is_rehearsed
+from .reasons import why_decorator
 
 __all__ = ["fly_1d", "fly_async"]
 
@@ -72,6 +73,7 @@ def fly_1d(
     about = _about("fly_1d", [flyer.detector.name], actuator, path, md)
     measured: deque[Event] = deque()  # and not recorded yet
 
+    @why_decorator()
     @bpp.stage_decorator([flyer, flyer.detector])
     @bpp.run_decorator(md=about)
     @bpp.finalize_decorator(lambda: _land(flyer, measured))
@@ -160,6 +162,7 @@ def fly_async(
     about = _about("fly_async", [d.name for d in detectors], actuator, path, md)
     frames, way = _async_flight(path, deadtime)
 
+    @why_decorator()
     @bpp.stage_decorator([*detectors, actuator])
     @bpp.run_decorator(md=about)
     def inner() -> MsgGenerator[Any]:

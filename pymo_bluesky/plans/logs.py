@@ -15,6 +15,7 @@ from ..errors import PlanError
 from .checking import check_devices
 from .clock import now
 from .pacing import check_pace
+from .reasons import why_decorator
 
 __all__ = ["log"]
 
@@ -134,6 +135,7 @@ def log(
         **(md or {}),
     }
 
+    @why_decorator()
     @bpp.stage_decorator([*modules, *monitors])
     @bpp.monitor_during_decorator(monitors)
     @bpp.run_decorator(md=about)

@@ -14,6 +14,7 @@ from bluesky.utils import CustomPlanMetadata, MsgGenerator, plan
 from ..errors import PlanError
 from .checking import check_devices, check_limits, name_of, positions_now
 from .clock import is_rehearsed
+from .reasons import why_decorator
 
 __all__ = ["move", "rel_move"]
 
@@ -97,10 +98,13 @@ def _move(
         },
     }
 
+    @why_decorator()
     @bpp.stage_decorator(actuators)
     @bpp.run_decorator(md=about)
     def inner() -> MsgGenerator[Any]:
         yield from bps.trigger_and_read(actuators)
+        # After a pause on the way, where it came from is not read again.
+        yield from bps.checkpoint()
         pairs = zip(actuators, targets, strict=True)
         yield from bps.mv(*(item for pair in pairs for item in pair))
         yield from bps.trigger_and_read(actuators)

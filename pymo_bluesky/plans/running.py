@@ -21,6 +21,7 @@ from bluesky.utils import MsgGenerator, plan
 
 from ..errors import PlanError
 from .checking import Problems, check_devices, check_limits, name_of, positions_now
+from .reasons import why_wrapper
 from .trajectory import Trajectory
 
 __all__ = ["Scan", "hinted_fields", "relative", "scan_plan", "stepwise"]
@@ -124,7 +125,7 @@ def _run(
     if relative:
         body = bpp.relative_set_wrapper(body, scan.actuators)
         body = bpp.reset_positions_wrapper(body, scan.actuators)
-    return (yield from body)
+    return (yield from why_wrapper(body))
 
 
 def _metadata(scan: Scan, name: str, arguments: Metadata) -> Metadata:

@@ -16,6 +16,7 @@ from plugins.environment import ROOT, plugins_env, plugins_python
 pytestmark = pytest.mark.plugins
 
 MODULES = sorted((Path(__file__).parent / "inside").glob("test_*.py"))
+JUDGED = ("test_dataset", "test_plans")  # PyMoDAQ is asked what they wrote
 SECONDS = 540
 
 
@@ -50,7 +51,7 @@ def run_inside(python: Path, home: Path, module: Path, **variables: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "module", [m for m in MODULES if m.stem != "test_dataset"], ids=lambda m: m.stem
+    "module", [m for m in MODULES if m.stem not in JUDGED], ids=lambda m: m.stem
 )
 def test_inside(python, home, module):
     run_inside(python, home, module)
@@ -75,6 +76,18 @@ def test_pymodaq_opens_the_dataset_of_plugins(python, home, tmp_path, pymodaq5):
         assert {(n["axes"][-1]["label"], n["axes"][-1]["units"]) for n in traces} == {
             ("photon wavelength", "nm")
         }
+
+
+def test_pymodaq_opens_what_each_plan_wrote(
+    python, home, tmp_path, pymodaq5, monkeypatch
+):
+    module = Path(__file__).parent / "inside" / "test_plans.py"
+    run_inside(python, home, module, PYMO_DATASETS=str(tmp_path))
+    (path,) = tmp_path.rglob("*.h5")
+    monkeypatch.setattr(pymodaq5, "timeout", 600)  # some thirty scans at once
+    found = nodes(check(pymodaq5, path, "tables"))
+    scans = {name.split("/")[2] for name in found if name.startswith("/RawData/Scan")}
+    assert len(scans) >= 25
 
 
 PROMPT = r"In \[\d+\]: "
