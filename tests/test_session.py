@@ -8,6 +8,7 @@ import time
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 
+import numpy as np
 import pexpect
 import pytest
 from bluesky.utils import FailedStatus, RunEngineInterrupted
@@ -270,6 +271,87 @@ def test_the_profile_gives_a_prompt_that_measures(prompt, home):
     assert "Dataset_" in ask(prompt, "str(writer.path)")
     assert "6" in ask(prompt, "sum(n == 'event' for n, _ in replay(writer.path))")
     assert (home / "share" / "pymo_bluesky" / "history" / "history.sqlite").exists()
+
+
+ROW = r"\|\s+{} \|"
+
+
+def interrupt(prompt, times):
+    """Press Ctrl-C; twice at once pauses in the middle of a point."""
+    for _ in range(times):
+        prompt.sendintr()
+    prompt.expect("RunEngineInterrupted")
+    prompt.expect(r"In \[\d+\]: ")
+
+
+def test_a_run_that_is_paused_at_the_keyboard_goes_on_and_is_whole(prompt, home):
+    # Slow enough that it is not over before the keys are pressed.
+    ask(prompt, "photodiode.exposure.put(0.3)")
+    line = "RE(plans.scan_2d([photodiode, camera], y, 0, 1, x, 0, 1, num=[6, 10]))"
+    for times, row in ((1, 3), (2, 7)):
+        prompt.sendline(line if times == 1 else "RE.resume()")
+        prompt.expect(ROW.format(row))
+        interrupt(prompt, times)
+        assert "paused" in ask(prompt, "RE.state")
+    ask(prompt, "photodiode.exposure.put(0)")
+    ask(prompt, "RE.resume()")
+    (path,) = (home / "d").rglob("*.h5")
+    (scan,) = open_dataset(path).scans
+    assert scan.attributes["exit_status"] == "success"
+    assert scan.visited.all()
+    assert scan.to_xarray()["camera_image"].notnull().all()
+
+
+@pytest.mark.parametrize(
+    ("ending", "status", "reason"),
+    [
+        ("abort('the beam is lost')", "abort", "the beam is lost"),
+        ("stop()", "success", ""),
+        ("halt()", "abort", ""),
+    ],
+)
+def test_a_run_that_is_ended_at_the_keyboard_says_so(
+    prompt, home, ending, status, reason
+):
+    ask(prompt, "photodiode.exposure.put(0.3)")
+    plan = "plans.scan_2d([photodiode], y, 0, 1, x, 0, 1, num=[10, 10], order='random')"
+    prompt.sendline(f"RE({plan})")
+    prompt.expect(ROW.format(4))
+    interrupt(prompt, 2)
+    ask(prompt, f"RE.{ending}")
+    assert "idle" in ask(prompt, "RE.state")
+    (path,) = (home / "d").rglob("*.h5")
+    (scan,) = open_dataset(path).scans
+    assert scan.attributes["exit_status"] == status
+    assert scan.attributes["reason"] == reason
+    visited = np.count_nonzero(scan.visited)
+    assert 4 <= visited < 100
+    values = scan.to_xarray()["photodiode_signal"].values
+    assert np.count_nonzero(~np.isnan(values)) == visited
+    assert str(visited) in ask(
+        prompt, "sum(n == 'event' for n, _ in replay(writer.path))"
+    )
+
+
+def test_saving_on_and_on_is_ended_by_ctrl_c(prompt, home):
+    ask(prompt, "saving = plans.ContinuousSaving(data_directory / 'on', 'Data')")
+    prompt.sendline("RE(plans.continuous([photodiode], period=0.02, saving=saving))")
+    prompt.expect(ROW.format(5))
+    interrupt(prompt, 2)
+    assert "Data_" in ask(prompt, "str(saving.path)")
+    ask(prompt, "RE.stop()")
+    (path,) = (home / "d" / "on").rglob("Data_*.h5")
+    (scan,) = open_dataset(path).scans
+    assert scan.attributes["exit_status"] == "success"
+    assert scan.shape[0] >= 5
+
+
+def test_the_prompt_shows_a_plan_before_it_moves(prompt):
+    told = ask(prompt, "preview(plans.scan_1d, [photodiode], x, 0, 20, num=5)")
+    assert "scan_1d would be refused:" in told
+    told = ask(prompt, "preview(bp.scan, [photodiode], x, 0, 2, 5)")
+    assert "scan: 5 points" in told
+    assert "0.0" in ask(prompt, "x.position")
 
 
 def test_the_clone_stays_clean():
