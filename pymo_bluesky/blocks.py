@@ -18,11 +18,21 @@ import numpy as np
 from .columns import ABSENT, Repeated
 from .forms import ROWS, Rows
 
-__all__ = ["ArrayColumn", "Block", "ColumnKey", "Document", "Loose", "Order", "Sorter"]
+__all__ = [
+    "TUPLE",
+    "ArrayColumn",
+    "Block",
+    "ColumnKey",
+    "Document",
+    "Loose",
+    "Order",
+    "Sorter",
+]
 
 Document = tuple[str, Mapping[str, Any]]
 """Name and document; or ``("rows", Rows)``, events of one form."""
 
+TUPLE = "tuple"
 MAX_ROWS = 512
 MAX_BYTES = 8 * 2**20
 
@@ -35,7 +45,10 @@ class ColumnKey(NamedTuple):
 
 
 class ArrayColumn(NamedTuple):
-    """A column that came as an array; its dtype where the values do not tell it."""
+    """A column that came as an array; its dtype where the values do not tell it.
+
+    One that came as a tuple has the "dtype" `TUPLE`.
+    """
 
     group: str
     name: str
@@ -131,6 +144,11 @@ class Sorter:
         for stream in list(self._events):
             yield from self._flush(stream)
 
+    def stream_of(self, descriptor: Any) -> str | None:
+        """Name of the stream that a descriptor began, by its uid."""
+        known = isinstance(descriptor, str) and descriptor in self._home
+        return self.streams[self._home[descriptor]] if known else None
+
     def _descriptor(self, doc: Mapping[str, Any]) -> None:
         name, uid = str(doc.get("name")), doc.get("uid")
         if name not in self.streams:
@@ -187,15 +205,21 @@ class Sorter:
         arrays = [
             ArrayColumn(*key, _untold_dtype(values))
             for key, values in columns.items()
-            if isinstance(values, np.ndarray)
+            if isinstance(values, (np.ndarray, tuple))
         ]
         rows = len(columns[ColumnKey("", "seq_num")])
         yield Block(stream, rows, columns, tuple(arrays))
 
 
-def _untold_dtype(column: np.ndarray) -> str | None:
-    """Dtype of a line of texts or objects, which can be wider than what is in it."""
-    if column.ndim > 1 or column.dtype.kind not in "OSTU":
+def _untold_dtype(column: Any) -> str | None:
+    """Dtype of a line of texts or objects, which can be wider than what is in it, or of
+    numbers in foreign byte order, which single ones never have.
+    """
+    if isinstance(column, tuple):
+        return TUPLE
+    if column.ndim > 1 or (column.dtype.kind not in "OSTU" and column.dtype.isnative):
+        return None
+    if column.dtype.kind == "V":  # a structure keeps the order of its fields
         return None
     return column.dtype.kind if column.dtype.kind in "OT" else column.dtype.str
 
@@ -250,7 +274,7 @@ def _page_columns(
 ) -> dict[ColumnKey, Sequence[Any] | np.ndarray] | None:
     """Columns of a page; None when its members do not have one length."""
     seq_nums = page.get("seq_num")
-    if not isinstance(seq_nums, (list, np.ndarray)):
+    if not isinstance(seq_nums, (list, tuple, np.ndarray)):
         return None
     rows = len(cast(Sequence[Any], seq_nums))
     columns: dict[ColumnKey, Any] = {}
@@ -265,7 +289,7 @@ def _page_columns(
         else:
             columns[ColumnKey("", name)] = value
     for values in columns.values():
-        if not isinstance(values, (list, np.ndarray, Repeated)):
+        if not isinstance(values, (list, tuple, np.ndarray, Repeated)):
             return None
         if isinstance(values, np.ndarray) and not values.ndim:
             return None

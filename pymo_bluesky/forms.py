@@ -18,7 +18,13 @@ from typing import Any, cast
 import numpy as np
 
 from .columns import Repeated, Uniform, uuids_of
-from .columns.signatures import PLAIN, Signature, is_storable, stored_dtype
+from .columns.signatures import (
+    MAX_AXES,
+    PLAIN,
+    Signature,
+    is_storable,
+    stored_dtype,
+)
 from .columns.uniform import decode_uniform
 
 __all__ = ["ROWS", "Form", "RowLayout", "RowPacker", "Rows", "form_of"]
@@ -39,7 +45,6 @@ _SCALARS = {
 _DTYPE = re.compile(r"[<>|][biufcmM]\d{1,2}(\[\d{0,10}[A-Za-z]{1,2}\])?")
 _UID = 36
 _MAX_VALUES = 4000
-_MAX_AXES = 32
 _MAX_BYTES = 2**31 - 1  # of one item of a numpy dtype
 
 
@@ -156,7 +161,7 @@ def _is_of_rows(signature: Signature) -> bool:
 
 
 def _is_shape_of_rows(shape: tuple[Any, ...], dtype: np.dtype[Any]) -> bool:
-    if len(shape) > _MAX_AXES or not all(type(n) is int and n > 0 for n in shape):
+    if len(shape) > MAX_AXES or not all(type(n) is int and n > 0 for n in shape):
         return False
     return math.prod(shape) * dtype.itemsize <= _MAX_BYTES
 

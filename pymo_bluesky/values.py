@@ -12,7 +12,6 @@ import datetime
 import json
 import math
 import struct
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -20,6 +19,7 @@ from typing import Any, cast
 import msgpack
 import numpy as np
 
+from .dtypes import dtype_name, dtype_of
 from .errors import FormatError
 
 __all__ = ["BLOB_BYTES", "from_json", "pack", "to_json", "unpack"]
@@ -41,54 +41,31 @@ class _Kind:
     together: Callable[[Any], Any]
 
 
-def dtype_name(dtype: np.dtype[Any]) -> Any:
-    """A dtype as JSON can hold it: text, or numpy's list form when structured."""
-    return np.lib.format.dtype_to_descr(dtype)
-
-
-def dtype_of(name: Any) -> np.dtype[Any]:
-    """The dtype that `dtype_name` named."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of names that numpy gives up one day
-        descr = _tuples(name) if type(name) is list else name
-        return np.lib.format.descr_to_dtype(descr)
-
-
-def _tuples(descr: Any) -> Any:
-    """numpy's list form of a dtype needs its fields and shapes as tuples again."""
-    if type(descr) is not list:
-        return descr
-    items = cast(list[Any], descr)
-    fields = [cast(list[Any], f) for f in items]
-    return [
-        (_field_name(f[0]), _tuples(f[1]), *(tuple(s) for s in f[2:])) for f in fields
-    ]
-
-
-def _field_name(name: Any) -> Any:
-    return tuple(cast(list[str], name)) if type(name) is list else name
-
-
 def _array_apart(a: np.ndarray) -> Any:
     return [dtype_name(a.dtype), list(a.shape), np.ascontiguousarray(a).tobytes()]
 
 
 def _array_together(parts: Any) -> np.ndarray:
     descr, shape, data = parts
-    flat = np.frombuffer(data, dtype=dtype_of(descr))
-    return flat.reshape(shape).copy()
+    dtype = dtype_of(descr)
+    if not dtype.itemsize:  # no bytes tell how many there are
+        return np.empty(cast(list[int], shape), dtype)
+    return np.frombuffer(data, dtype=dtype).reshape(shape).copy()
 
 
 def _objects_apart(a: np.ndarray) -> Any:
     kind = "T" if a.dtype.kind == "T" else "O"
-    return [kind, list(a.shape), a.ravel().tolist()]
+    named = dtype_name(a.dtype) if a.dtype.names else kind
+    return [named, list(a.shape), a.ravel().tolist()]
 
 
 def _objects_together(parts: Any) -> np.ndarray:
     kind, shape, items = parts
     if math.prod(shape) != len(items):
         raise ValueError(f"{len(items)} items do not fill the shape {shape}")
-    dtype: Any = np.dtypes.StringDType() if kind == "T" else object
+    dtype: Any = np.dtypes.StringDType() if kind == "T" else dtype_of(kind)
+    if kind != "T" and not dtype.hasobject:
+        raise ValueError(f"{kind!r:.40} is no dtype of objects")
     a: Any = np.empty(math.prod(shape), dtype=dtype)
     for i, item in enumerate(items):
         a[i] = item
@@ -101,16 +78,19 @@ def _scalar_apart(x: np.generic) -> Any:
 
 def _scalar_together(parts: Any) -> Any:
     descr, data = parts
-    flat = np.frombuffer(data, dtype=dtype_of(descr)).copy()
-    return flat[0]
+    return _array_together([descr, (1,), data])[0]
 
 
 def _masked_apart(a: np.ma.MaskedArray[Any, Any]) -> Any:
+    if a is np.ma.masked:
+        return None
     mask = None if a.mask is np.ma.nomask else np.asarray(a.mask)
     return [np.asarray(a.data), mask, np.asarray(a.fill_value)]
 
 
 def _masked_together(parts: Any) -> Any:
+    if parts is None:
+        return np.ma.masked
     data, mask, fill = parts
     return np.ma.MaskedArray(
         data, mask=np.ma.nomask if mask is None else mask, fill_value=fill
@@ -159,6 +139,20 @@ _KINDS = {
             lambda x: [f"{type(x).__module__}.{type(x).__qualname__}", repr(x)],
             lambda p: p[1],
         ),
+        _Kind(
+            "timedelta",
+            19,
+            lambda d: [d.days, d.seconds, d.microseconds],
+            lambda parts: datetime.timedelta(*parts),
+        ),
+        _Kind("time", 20, lambda t: t.isoformat(), datetime.time.fromisoformat),
+        # A scalar of a structure in which there are objects.
+        _Kind(
+            "record",
+            21,
+            lambda x: _objects_apart(np.asarray(x)),
+            lambda parts: _objects_together(parts)[()],
+        ),
     )
 }
 _BY_CODE = {kind.code: kind for kind in _KINDS.values()}
@@ -177,6 +171,8 @@ def _tag_of(x: Any) -> str | None:
     if isinstance(x, np.ndarray | np.generic):
         kind = cast(np.dtype[Any], cast(Any, x).dtype)
         if isinstance(x, np.generic):
+            if kind.hasobject:
+                return "record"
             return {"U": "npstr", "S": "npbytes"}.get(kind.kind, "scalar")
         return "objects" if kind.hasobject or kind.kind == "T" else "array"
     for kind, tag in _CLASSES:
@@ -194,6 +190,8 @@ _CLASSES: tuple[tuple[type, str], ...] = (
     (set, "set"),
     (datetime.datetime, "datetime"),
     (datetime.date, "date"),
+    (datetime.timedelta, "timedelta"),
+    (datetime.time, "time"),
 )
 
 

@@ -27,6 +27,8 @@ def differences(before: Any, after: Any, at: str = "") -> Iterator[str]:
         yield f"{at}: {type(before).__name__} became {type(after).__name__}"
     elif isinstance(before, np.ndarray):
         yield from _array_differences(before, after, at)
+    elif isinstance(before, np.void) and before.dtype.names:
+        yield from _array_differences(np.asarray(before), np.asarray(after), at)
     elif isinstance(before, list | tuple) and len(before) == len(after):
         for n, pair in enumerate(zip(before, after, strict=True)):
             yield from differences(*pair, f"{at}[{n}]")
@@ -38,6 +40,9 @@ def _array_differences(before: np.ndarray, after: np.ndarray, at: str) -> Iterat
     if (before.dtype, before.shape) != (after.dtype, after.shape):
         forms = [f"{a.dtype}{a.shape}" for a in (before, after)]
         yield f"{at}: {' became '.join(forms)}"
+    elif before.dtype.names:  # what lies between the fields is nobody's
+        for name in before.dtype.names:
+            yield from _array_differences(before[name], after[name], f"{at}[{name!r}]")
     elif before.dtype.hasobject or before.dtype.kind == "T":
         yield from differences(before.ravel().tolist(), after.ravel().tolist(), at)
     elif before.tobytes() != after.tobytes():

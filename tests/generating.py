@@ -214,7 +214,7 @@ def columns(draw: Draw, values: list[Any]) -> Any:
     """A column of a page: a list, or an array where the values make a regular one."""
     kinds = {type(value) for value in values}
     if draw(st.booleans()) or len(kinds) != 1:
-        return values
+        return tuple(values) if draw(st.integers(0, 9)) == 0 else values
     (kind,) = kinds
     if kind is np.ndarray:
         forms = {(a.dtype, a.shape) for a in values}
@@ -224,7 +224,9 @@ def columns(draw: Draw, values: list[Any]) -> Any:
         longest = max(map(len, values)) + draw(st.integers(0, 2))
         return np.array(values, draw(st.sampled_from([f"<U{longest or 1}", object])))
     if kind in (float, int, bool) or issubclass(kind, np.generic):
-        return np.array(values)
+        column = np.array(values)
+        foreign = column.dtype.kind in "iufcmM" and draw(st.booleans())
+        return column.astype(column.dtype.newbyteorder(">")) if foreign else column
     return values
 
 

@@ -23,6 +23,15 @@ def by_json(value):
 DIALECTS = pytest.mark.parametrize("there_and_back", [by_json, by_msgpack])
 
 STRUCTURED = np.dtype([("x", "<f4"), ("pixels", ">u2", (2, 3)), ("name", "<U4")])
+OVERLAPPING = np.dtype(
+    {
+        "names": ["word", "bytes", "table"],
+        "formats": ["<u4", ("u1", (4,)), np.zeros(1, "<i4,<f8")[["f1", "f0"]].dtype],
+        "offsets": [8, 8, 16],
+        "titles": ["a title", None, None],
+    }
+)
+RECORDS = np.array([(1, None), (2, ("a", [1.5]))], [("n", "<i4"), ("what", object)])
 VALUES = {
     "numbers": [0, -1, 1.5, True, False, None],
     "floats beyond numbers": [float("nan"), float("inf"), float("-inf"), -0.0],
@@ -50,6 +59,13 @@ VALUES = {
     "structured": np.zeros(2, STRUCTURED),
     "a structured scalar": np.zeros(1, STRUCTURED)[0],
     "objects": np.array([1, "a", None, [2.0]], dtype=object),
+    "times of the day and spans": [datetime.time(1, 2, 3), datetime.timedelta(1, 2, 3)],
+    "fields out of order": np.zeros(2, "<i4,<f8")[["f1", "f0"]],
+    "fields that overlap": np.zeros(2, OVERLAPPING),
+    "no fields": np.zeros((2, 3), []),
+    "items of no bytes": np.zeros((2, 0, 3), "V0"),
+    "objects in a structure": RECORDS,
+    "objects in a scalar of a structure": RECORDS[1],
 }
 
 
@@ -74,6 +90,11 @@ def test_a_masked_array_keeps_its_mask(there_and_back):
     assert back.mask.tolist() == [False, True]
     assert back.data.tolist() == [1.0, 2.0]
     assert back.fill_value == -1.0
+
+
+@DIALECTS
+def test_the_masked_constant_comes_back_as_it_is(there_and_back):
+    assert there_and_back({"beam": np.ma.masked})["beam"] is np.ma.masked
 
 
 @DIALECTS
@@ -147,6 +168,8 @@ def test_msgpack_that_is_damaged_is_a_format_error(data):
         '{"!array": ["|O", [1], "AAAAAAAAAAA="]}',
         '{"!array": [[["a", "O"]], [1], "AAAAAAAAAAA="]}',
         '{"!scalar": ["|O", "AAAAAAAAAAA="]}',
+        '{"!objects": ["<f8", [1], [1.5]]}',
+        '{"!record": ["V1000000000", [], [0]]}',
     ],
 )
 def test_stored_bytes_never_become_pointers_to_objects(text):

@@ -31,7 +31,7 @@ from .signatures import (
     fill_of,
     fits,
     group_of,
-    is_storable,
+    has_place,
     largest_group,
     odd_signature,
     signature_of,
@@ -103,7 +103,7 @@ class ColumnSurvey:
         return odd_signature(value) if self.repeats else signature_of(value)
 
     def _add_array(self, values: np.ndarray, n: int) -> None:
-        if n and is_storable(values.dtype) and values.size:
+        if n and has_place(values.shape[1:], values.dtype):
             container = "np" if values.ndim == 1 else "nd"
             self._count(Signature(container, values.dtype.str, values.shape[1:]), n)
             return

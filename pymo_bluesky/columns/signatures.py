@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -20,6 +20,7 @@ __all__ = [
     "INT",
     "INT64",
     "KEPT",
+    "MAX_AXES",
     "MAX_VALUES",
     "PLAIN",
     "UUID",
@@ -28,6 +29,7 @@ __all__ = [
     "fill_of",
     "fits",
     "group_of",
+    "has_place",
     "is_storable",
     "largest_group",
     "odd_signature",
@@ -38,6 +40,8 @@ __all__ = [
 MAX_VALUES = 64
 _MAX_VALUE_TEXT = 200
 _PADDING = 4
+MAX_AXES = 24
+"""HDF5's arrays have 32 axes at most, and a scan wants some of them for its points."""
 INT64 = range(-(2**63), 2**63)
 
 
@@ -80,13 +84,18 @@ def is_storable(dtype: np.dtype[Any]) -> bool:
     )
 
 
+def has_place(shape: Sequence[int], dtype: np.dtype[Any]) -> bool:
+    """Whether an array in a file can hold arrays of such a shape and dtype."""
+    return len(shape) <= MAX_AXES and math.prod(shape) > 0 and is_storable(dtype)
+
+
 def signature_of(value: Any) -> Signature:
     """How a value is held; ``value`` or ``kept`` when no array can hold it."""
     kind = cast(Any, type(value))
     if kind in PLAIN and (kind is not int or value in INT64):
         return PLAIN[kind]
     if kind is np.ndarray or issubclass(kind, np.generic):
-        if kind is np.ndarray and (value.size == 0 or not is_storable(value.dtype)):
+        if kind is np.ndarray and not has_place(value.shape, value.dtype):
             return odd_signature(value)
         if is_storable(value.dtype):
             container = "nd" if kind is np.ndarray else "np"
@@ -95,7 +104,7 @@ def signature_of(value: Any) -> Signature:
         return GONE
     if kind is list:
         found = _list_form(value)
-        if found:
+        if found and len(found[0]) <= MAX_AXES:
             return Signature("list", PLAIN[found[1]].dtype, found[0])
     if kind is str and _is_uuid(value):
         return UUID

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -107,9 +107,20 @@ class Navigation:
         return bool(np.array_equal(self.index, np.arange(len(self.index))))
 
     def ascending(self) -> Navigation:
-        """The same navigation with every uniform axis ascending (PyMoDAQ 3)."""
+        """The same navigation with every uniform axis ascending (PyMoDAQ 3).
+
+        An axis that has a position twice cannot be one: PyMoDAQ 3 takes the distinct
+        positions for the axis. The points then lie one after the other, spread.
+        """
         if self.distribution == "spread":
             return self
+        repeating = [
+            axis.label
+            for axis in self.axes
+            if len(np.unique(axis.values)) < len(axis.values)
+        ]
+        if repeating:
+            return self._spread(repeating)
         index, axes = self.index, list(self.axes)
         inside = index < self.size
         for n, axis in enumerate(self.axes):
@@ -135,6 +146,31 @@ class Navigation:
             index=index,
             growing=self.growing,
             notes=self.notes,
+        )
+
+    def _spread(self, repeating: Sequence[str]) -> Navigation:
+        """The same points in C order along one dimension, all axes on it."""
+        places = np.unravel_index(np.arange(self.size), self.shape)
+        axes = tuple(
+            Axis(
+                label=axis.label,
+                units=axis.units,
+                values=np.asarray(axis.values)[places[axis.index]],
+                index=0,
+                spread_order=order,
+            )
+            for order, axis in enumerate(self.axes)
+        )
+        note = (
+            f"{', '.join(map(repr, repeating))} has a position twice, which is no axis "
+            "for PyMoDAQ 3; the scan is stored as spread"
+        )
+        return replace(
+            self,
+            shape=(self.size,),
+            axes=axes,
+            distribution="spread",
+            notes=(*self.notes, note),
         )
 
 

@@ -19,7 +19,7 @@ from ..assets.cutting import Cut, ExternalFiles, Found, Mode, cut_of
 from ..assets.linking import Origin, virtual_parts
 from ..assets.resources import Source
 from ..columns import ColumnPlan
-from ..columns.signatures import Signature, is_storable
+from ..columns.signatures import Signature, has_place
 from ..errors import FormatError, NotFoundError, Problem, PymoError
 from ..navigation.points import Navigation, pieces
 from ..operations import MakeArray, MakeVirtual, Operation, VirtualPart, WriteSlab
@@ -259,7 +259,7 @@ class _Look:
         else:
             found = self.files.find(source)
         cut = cut_of(source, found, self.external.about, self.external.ranges.each)
-        if cut is None or not is_storable(found.dtype) or 0 in cut.signal:
+        if cut is None or not has_place(cut.signal, found.dtype):
             raise FormatError(
                 f"{source.path} holds {found.dtype} of shape {found.shape}, which "
                 "PyMoDAQ's arrays cannot show"

@@ -121,7 +121,7 @@ class Recording:
         self.run = survey_run((self.outline or self.source)())
         self._deposit = Deposit(self.run.assets, self.files)
         self._streams = [self._plan(s, n) for n, s in enumerate(self.run.streams)]
-        self.problems.extend(self.run.missing())
+        self.problems += [*self.run.missing(), *self.run.unplaced()]
 
     def _plan(self, survey: StreamSurvey, number: int) -> _Stream:
         streamed = self._deposit.seq_nums(number)

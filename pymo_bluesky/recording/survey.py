@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -151,13 +152,20 @@ def _number(value: Any) -> float:
 
 @dataclass(slots=True)
 class RunSurvey:
-    """A whole run."""
+    """A whole run.
+
+    Attributes
+    ----------
+    loose
+        Events of each stream that form no rows, and are kept as documents only.
+    """
 
     start: Mapping[str, Any]
     sorter: Sorter
     streams: list[StreamSurvey] = field(default_factory=list[StreamSurvey])
     stop: Mapping[str, Any] | None = None
     assets: AssetSurvey = field(default_factory=AssetSurvey)
+    loose: Counter[str] = field(default_factory=Counter[str])
 
     @property
     def uid(self) -> str:
@@ -176,7 +184,7 @@ class RunSurvey:
         streams = {stream.name: stream for stream in self.streams}
         for name, told in cast(Mapping[str, Any], counted).items():
             stream = streams.get(name)
-            here = stream.points if stream else 0
+            here = (stream.points if stream else 0) + self.loose[name]
             outside = stream is not None and stream.is_external
             if isinstance(told, int) and here < told and not outside:
                 yield Problem(
@@ -186,6 +194,17 @@ class RunSurvey:
                     f"the run counted {told} events in it, {told - here} of them never "
                     "came to be written",
                 )
+
+    def unplaced(self) -> Iterator[Problem]:
+        """Streams with events that are among the documents and not in the tree."""
+        for name, n in self.loose.items():
+            yield Problem(
+                f"stream {name!r}",
+                "warning",
+                "kept",
+                f"{n} events have members that form no columns; they are kept exactly "
+                "among the documents, and are not in the tree",
+            )
 
 
 def survey_run(documents: Iterable[Document]) -> RunSurvey:
@@ -221,6 +240,12 @@ def _note(run: RunSurvey, item: Loose) -> None:
         run.start = item.doc
     elif item.name == "stop":
         run.stop = item.doc
+    elif item.name in ("event", "event_page"):
+        stream = run.sorter.stream_of(item.doc.get("descriptor"))
+        if stream is not None:
+            seq_nums = item.doc.get("seq_num")
+            many = item.name == "event_page" and hasattr(seq_nums, "__len__")
+            run.loose[stream] += len(cast(Any, seq_nums)) if many else 1
     elif item.name == "descriptor":
         names = run.sorter.streams
         while len(run.streams) < len(names):

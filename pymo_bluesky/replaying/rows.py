@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from ..blocks import ColumnKey
+from ..blocks import TUPLE, ColumnKey
 from ..columns import ABSENT, ColumnPlan
 from ..errors import FormatError
 from ..navigation.points import pieces
@@ -377,17 +377,22 @@ def _page(block: Block, arrays: PageForm) -> dict[str, Any]:
             names = dict.fromkeys(name for row in values for name in row)
             page[key.name] = {name: [row[name] for row in values] for name in names}
         else:
-            column = _as_array(values, arrays[key]) if key in arrays else values
+            column = _as_column(values, arrays[key]) if key in arrays else values
             (page[key.group] if key.group else page)[key.name] = column
     return page
 
 
-def _as_array(values: list[Any], dtype: str | None) -> np.ndarray:
-    if dtype is not None:
+def _as_column(values: list[Any], dtype: str | None) -> np.ndarray | tuple[Any, ...]:
+    """Values in the container that their page had for them."""
+    if dtype == TUPLE:
+        return tuple(values)
+    if dtype is not None and np.dtype(dtype).kind in "OSTU":
         column = np.empty(len(values), np.dtype(dtype))
         for n, value in enumerate(values):
             column[n] = value
         return column
     if isinstance(values[0], np.ndarray):
-        return np.stack(values)
-    return np.array(values)
+        first = cast(Any, values[0])  # numpy alone would change their byte order
+        out = np.empty((len(values), *first.shape), first.dtype)
+        return np.stack(values, out=out)
+    return np.array(values) if dtype is None else np.array(values).astype(dtype)

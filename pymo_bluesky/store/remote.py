@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..allowed import Allowed
+from ..dtypes import dtype_name, dtype_of
 from ..errors import CrashError, printable
 from ..isolation import Limits, Worker
-from ..values import dtype_name, dtype_of
 from .nodes import Attributes, Link, Listing, Node, damage_told
 from .opening import Source, Tree
 from .rules import Rules
