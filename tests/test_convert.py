@@ -1,9 +1,12 @@
 """Old files become new ones: nothing is lost, nothing is touched, nothing replaced."""
 
+import contextlib
 import json
 import os
 import resource
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -14,11 +17,17 @@ from corpus import load, stream
 from exactness import assert_same_documents
 from specimens import SPECIMENS, unpacked
 
-from pymo_bluesky import convert, export, open_dataset, replay, validate
+from pymo_bluesky import convert, export, open_dataset, replay, validate, verify
 from pymo_bluesky.cli import main
 from pymo_bluesky.converting import original
-from pymo_bluesky.converting.single import draft_of
-from pymo_bluesky.errors import FormatError, LayoutError, NotFoundError, WriteError
+from pymo_bluesky.converting.drafting import draft_of
+from pymo_bluesky.errors import (
+    DatasetBusyError,
+    FormatError,
+    LayoutError,
+    NotFoundError,
+    WriteError,
+)
 from pymo_bluesky.isolation import Limits
 
 EVERY = pytest.mark.parametrize("specimen", SPECIMENS)
@@ -287,6 +296,65 @@ def test_the_draft_of_a_conversion_that_was_killed_is_replaced(tmp_path):
     draft_of(new).write_bytes(b"half of it")
     draft_of(new).with_name(f".{new.name}.draft.new").write_bytes(b"less than that")
     convert(old, new)
+    assert {p.name for p in tmp_path.iterdir()} == {"new.h5", old.name}
+
+
+PAUSED = """
+import sys
+from pymo_bluesky import convert
+from pymo_bluesky.converting import single
+
+seal_all = single.seal_all
+
+def paused(*args):
+    print("half of it is made", flush=True)
+    sys.stdin.readline()
+    seal_all(*args)
+
+single.seal_all = paused
+print(convert(sys.argv[1], sys.argv[2]))
+"""
+
+
+@contextlib.contextmanager
+def making(old: Path, new: Path):
+    """Another process that makes a file, and waits for a line when half is made."""
+    command = [sys.executable, "-c", PAUSED, str(old), str(new)]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, text=True, **pipes) as other:
+        try:
+            assert other.stdout.readline() == "half of it is made\n", (
+                other.stderr.read()
+            )
+            yield other
+        finally:
+            other.kill()
+
+
+def test_two_programs_that_make_one_file_do_not_meet(tmp_path):
+    old = unpacked("1.4.2/viewer_single_Det0D", tmp_path)
+    new = tmp_path / "new.h5"
+    with making(old, new) as other:
+        with pytest.raises(DatasetBusyError, match="another program is making it"):
+            convert(old, new)
+        with pytest.raises(DatasetBusyError):
+            convert(old, new, isolated=True)
+        out, err = other.communicate("\n", timeout=600)
+    assert out == "1 converted, 0 skipped, 0 failed\n", err
+    assert verify(new) == []
+    assert [r.status for r in convert(old, new)] == ["skipped"]
+    assert {p.name for p in tmp_path.iterdir()} == {"new.h5", old.name}
+
+
+def test_what_a_killed_program_was_making_is_made_anew(tmp_path):
+    old = unpacked("1.4.2/viewer_single_Det0D", tmp_path)
+    new = tmp_path / "new.h5"
+    with making(old, new) as other:
+        assert draft_of(new).exists()
+        other.kill()
+        other.wait()
+        assert [r.status for r in convert(old, new)] == ["converted"]
+    assert verify(new) == []
     assert {p.name for p in tmp_path.iterdir()} == {"new.h5", old.name}
 
 

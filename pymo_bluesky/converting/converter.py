@@ -11,8 +11,9 @@ from ..errors import NotFoundError, PymoError, WriteError
 from ..folders import datasets_below
 from ..isolation import Limits, run_each, run_isolated
 from ..layouts import layout_named
+from .drafting import discard_draft
 from .results import Conversion, Report
-from .single import convert_file, discard_draft
+from .single import convert_file
 
 __all__ = ["Progress", "convert"]
 

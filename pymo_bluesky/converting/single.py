@@ -6,7 +6,6 @@ what they do not carry goes to the group ``Original``.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,13 +20,14 @@ from ..reader import Dataset, open_dataset
 from ..replaying.comparing import differences
 from ..store.opening import Source
 from .bounding import require_bounded
+from .drafting import drafting
 from .keeping import same_values
 from .original import original
 from .provenance import Provenance
 from .rebuilding import Rebuilding
 from .results import Conversion
 
-__all__ = ["convert_file", "discard_draft", "draft_of"]
+__all__ = ["convert_file"]
 
 _SHOWN = 5
 
@@ -53,38 +53,30 @@ def convert_file(source: str, target: str, layout: str) -> dict[str, Any]:
         When the source is not there, or no dataset that can be read whole, or claims
         far more values than can lie in it.
     WriteError
-        When the target is there and is not what would be made, or cannot be written.
+        When the target is there and is not what would be made, or cannot be written,
+        or another program makes it now (`DatasetBusyError`).
     """
     old, new = Path(source), Path(target)
     made = layout_named(layout)
     origin = Provenance.of(old)
     if os.path.lexists(new):
-        done = origin.made(new, made)
-        return Conversion(source=old, target=new, status="skipped", reason=done).plain()
+        return _skipped(origin, new, made)
     _make_folder(new.parent)
-    draft = draft_of(new)
-    discard_draft(new)
-    try:
+    with drafting(new) as draft:
+        if os.path.lexists(new):  # another program made it meanwhile
+            return _skipped(origin, new, made)
         with open_dataset(old) as dataset:
             result = _converted(dataset, origin, draft, new, made)
         origin.require_unchanged()
         publish(draft, new)
-    finally:
-        discard_draft(new)
     return result.plain()
 
 
-def draft_of(target: Path) -> Path:
-    """Where a file is made before it has its name; hidden, in the same folder."""
-    return target.with_name(f".{target.name}.draft")
-
-
-def discard_draft(target: Path) -> None:
-    """Remove what a conversion that died left of a file."""
-    draft = draft_of(target)
-    for path in (draft, draft.with_name(f"{draft.name}.new")):
-        with contextlib.suppress(OSError):
-            path.unlink()
+def _skipped(origin: Provenance, target: Path, layout: Layout) -> dict[str, Any]:
+    reason = origin.made(target, layout)
+    return Conversion(
+        source=origin.path, target=target, status="skipped", reason=reason
+    ).plain()
 
 
 def _make_folder(folder: Path) -> None:
