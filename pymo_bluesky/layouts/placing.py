@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..model import Array, Axis, Branch, Channel, Module, Scan
+from ..navigation.points import are_nearly
 from ..operations import MakeArray, MakeGroup, Operation
 from .table import Kind, Layout, Node, Role
 
@@ -195,7 +196,7 @@ def _axis_fields(
     with np.errstate(invalid="ignore", over="ignore"):  # a readback can be anything
         steps = np.diff(values)
         step = float(steps.mean()) if steps.size else np.nan
-        linear = bool(np.isfinite(step) and np.allclose(steps, step))
+        linear = bool(np.isfinite(step)) and are_nearly(steps, step)
     empty = not values.size
     fields = {
         "title": axis.label,

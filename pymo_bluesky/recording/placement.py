@@ -99,7 +99,7 @@ def navigate_stream(
     """
     if streamed is not None and len(streamed) and not stream.rows:
         return _navigate_frames(start, streamed, trunk)
-    seq_nums = np.array(stream.seq_nums, np.int64)
+    seq_nums = np.asarray(stream.seq_nums)
     positions = _plan_positions(start, stream) if trunk else []
     if not positions:
         return navigate(
@@ -200,7 +200,7 @@ def _time(start: Mapping[str, Any], stream: StreamSurvey) -> Positions:
     began = start.get("time")
     times = np.array(stream.times)
     if isinstance(began, (int, float)):
-        times = times - float(began)
+        times -= float(began)
     return Positions(field="time", label="time", units="s", values=times)
 
 

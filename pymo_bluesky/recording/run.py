@@ -134,7 +134,7 @@ class Recording:
             for key, column in survey.columns.items()
         }
         held = {k.name for k, p in plans.items() if k.group == "data" and p.shows}
-        seq_nums = np.array(survey.seq_nums, np.int64) if survey.rows else streamed
+        seq_nums = np.asarray(survey.seq_nums) if survey.rows else streamed
         self.problems += self._deposit.plan(number, seq_nums, navigation, held)
         self._report(survey, navigation, plans, self.run.assets.keys(number) - held)
         return _Stream(survey, number, navigation, plans)
@@ -344,12 +344,12 @@ def _timestamps(start: Mapping[str, Any], stream: _Stream) -> Array:
     """Seconds since the start of the run at each point, as PyMoDAQ 5 has it."""
     navigation = stream.navigation
     began = start.get("time")
-    times = np.array(stream.survey.times) - (
-        float(began) if isinstance(began, (int, float)) else 0.0
-    )
-    seconds = np.full(navigation.size, np.nan)
-    inside = navigation.index < navigation.size
-    seconds[navigation.index[inside]] = times[inside]
+    seconds = np.array(stream.survey.times)
+    seconds -= float(began) if isinstance(began, (int, float)) else 0.0
+    if len(seconds) != navigation.size or not navigation.in_order():
+        times, inside = seconds, navigation.index < navigation.size
+        seconds = np.full(navigation.size, np.nan)
+        seconds[navigation.index[inside]] = times[inside]
     return Array(label="Timestamps", units="s", data=seconds.reshape(navigation.shape))
 
 

@@ -64,7 +64,7 @@ class StreamSurvey:
     @property
     def points(self) -> int:
         """Events without those that a rewind repeated."""
-        highest = np.maximum.accumulate(np.array(self.seq_nums, np.int64))
+        highest = np.maximum.accumulate(np.asarray(self.seq_nums))
         return min(self.rows, 1) + int(np.count_nonzero(np.diff(highest)))
 
     @property
