@@ -6,13 +6,15 @@ folder and a workload, of which it knows the name of the stream.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from workloads import workload as small
 
-from pymo_bluesky import PymodaqWriter, open_dataset
+from pymo_bluesky import PymodaqWriter, replay
 
 __all__ = ["ours"]
 
@@ -34,12 +36,22 @@ class _Ours:
     def readback(self, number: int) -> dict[str, np.ndarray]:
         """Values of a run, by data key, as the finished dataset gives them."""
         uid = self._uids[number]
-        with open_dataset(self._writer.paths[uid]) as dataset:
-            run = dataset[self._writer.scans[uid]]
-            table = run.streams[self._stream]
-            return {key: np.asarray(table[key]) for key in table}
+        path, scan = self._writer.paths[uid], self._writer.scans[uid]
+        found: dict[str, list[Any]] = {}
+        streams: dict[str, str] = {}
+        for name, doc in replay(path, scan=scan, pages=True):
+            if name == "descriptor":
+                streams[doc["uid"]] = doc["name"]
+            elif name == "event_page" and streams[doc["descriptor"]] == self._stream:
+                for key, values in doc["data"].items():
+                    found.setdefault(key, []).extend(values)
+        return {key: np.asarray(values) for key, values in found.items()}
 
 
 def ours(folder: str, workload: Any) -> _Ours:
     """The subject; warmed up, so that what is imported late is not measured."""
+    with tempfile.TemporaryDirectory() as other, PymodaqWriter(other) as writer:
+        for run in small("W4", 0.01).runs:
+            for name, doc in run:
+                writer(name, doc)
     return _Ours(Path(folder), workload.stream)
