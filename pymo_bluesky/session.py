@@ -277,10 +277,9 @@ def _start_table(startup: _Startup) -> None:
         from bluesky.callbacks.best_effort import BestEffortCallback
 
         table = BestEffortCallback()
-        if not _has_display():
-            table.disable_plots()
-        elif (shell := _ipython()) is not None:
-            shell.enable_matplotlib()
+        table.disable_plots()
+        if _has_display():
+            _start_plots(startup, matplotlib, table)
         startup.names["bec"] = table
         progress, engine = _progress(startup), startup.names["RE"]
         if progress is not None:
@@ -288,8 +287,24 @@ def _start_table(startup: _Startup) -> None:
         engine.subscribe(table)
         if progress is not None:
             engine.subscribe(progress)
-    if _has_display():
+    if "bec" in startup.names and "plots" not in startup.failed and _windows_open():
         _start_views(startup)
+
+
+def _start_plots(startup: _Startup, matplotlib: Any, table: Any) -> None:
+    with startup.step("plots", "tables only; is DISPLAY what it should be?"):
+        # IPython does not know MPLBACKEND=TkAgg, as it is spelt everywhere.
+        backend = matplotlib.get_backend().lower()
+        matplotlib.use(backend)
+        if (shell := _ipython()) is not None:
+            shell.enable_matplotlib()
+        if _windows_open():
+            table.enable_plots()
+        else:
+            _tell(
+                f"! plots: live plots need Qt, and matplotlib has {backend}; there are "
+                "tables only; pip install pyside6-essentials"
+            )
 
 
 def _progress(startup: _Startup) -> Any:
@@ -312,6 +327,12 @@ def _has_display() -> bool:
     from pymo_bluesky.live.guarding import has_display
 
     return has_display()
+
+
+def _windows_open() -> bool:
+    from pymo_bluesky.live.guarding import windows_open
+
+    return windows_open()
 
 
 def _start_devices(startup: _Startup, file: str | Path) -> None:

@@ -227,8 +227,7 @@ def test_where_datasets_go(home, monkeypatch):
         data_directory(home / "file" / "below")
 
 
-@pytest.fixture
-def prompt(home):
+def spawned(home, **variables):
     """IPython with the profile, as a person starts it."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYMO_DATA": str(home / "d")}
     child = pexpect.spawn(
@@ -240,11 +239,17 @@ def prompt(home):
             "--simple-prompt",
             "--no-term-title",
         ],
-        env=environment,
+        env={**environment, **variables},
         encoding="utf-8",
         timeout=60,
     )
     child.expect_exact("In [1]: ")
+    return child
+
+
+@pytest.fixture
+def prompt(home):
+    child = spawned(home)
     yield child
     child.close(force=True)
 
@@ -271,6 +276,15 @@ def test_the_profile_gives_a_prompt_that_measures(prompt, home):
     assert "Dataset_" in ask(prompt, "str(writer.path)")
     assert "6" in ask(prompt, "sum(n == 'event' for n, _ in replay(writer.path))")
     assert (home / "share" / "pymo_bluesky" / "history" / "history.sqlite").exists()
+
+
+def test_the_backend_that_a_user_names_is_taken(home):
+    child = spawned(home, DISPLAY=":0", MPLBACKEND="Agg")
+    try:
+        assert "\n!" not in child.before
+        assert "agg" in ask(child, "import matplotlib; matplotlib.get_backend()")
+    finally:
+        child.close(force=True)
 
 
 ROW = r"\|\s+{} \|"

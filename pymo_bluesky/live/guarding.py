@@ -8,10 +8,11 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["Guarded", "has_display"]
+__all__ = ["Guarded", "has_display", "windows_open"]
 
 log = logging.getLogger("pymo_bluesky")
 
+_ONE_THREAD = ("tk", "gtk", "wx", "macosx")  # backends of matplotlib
 _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
 
 
@@ -25,6 +26,27 @@ def has_display() -> bool:
     """
     windowed = sys.platform in ("win32", "darwin")
     return windowed or any(os.environ.get(name) for name in _SCREENS)
+
+
+def windows_open() -> bool:
+    """Whether windows can be drawn on while a plan runs: a display, and Qt.
+
+    Documents come in the engine's thread. Bluesky hands them over to the main thread
+    for Qt only; Tk, GTK, wx and macOS end the program when another thread draws, Tk
+    with "Calling Tcl from different apartment". A backend without windows is safe.
+
+    Examples
+    --------
+    >>> isinstance(windows_open(), bool)
+    True
+    """
+    if not has_display():
+        return False
+    try:
+        import matplotlib
+    except ModuleNotFoundError:
+        return False
+    return not matplotlib.get_backend().lower().startswith(_ONE_THREAD)
 
 
 class Guarded:

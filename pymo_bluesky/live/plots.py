@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .guarding import Guarded, has_display
+from .guarding import Guarded, windows_open
 from .signals import mapped_fields, signals_of
 from .views import LiveCamera, LiveMap, LiveSpectrum
 
@@ -28,7 +28,7 @@ class LivePlots:
         Seconds between two drawings of one window, at least.
     axes
         Makes the axes to draw on for a data key; by default a window for each, and
-        none where there is no display.
+        none where there is no display, or no Qt.
 
     Examples
     --------
@@ -52,7 +52,7 @@ class LivePlots:
         self.maps = maps
         self.most = most
         self.interval = interval
-        self.enabled = axes is not None or has_display()
+        self.enabled = axes is not None or windows_open()
         self.views: dict[str, View] = {}
         self._axes = axes
         self._kept: dict[str, View] = {}  # windows of earlier runs, used again

@@ -12,7 +12,7 @@ from event_model import unpack_event_page
 
 from ..plotting.drawing import labelled
 from .drawing import draw_image, draw_line, limits_of, update_image, update_line
-from .guarding import Guarded, has_display
+from .guarding import Guarded, windows_open
 from .signals import Shown, hinted, mapped_fields, signals_of
 
 __all__ = ["LiveCamera", "LiveMap", "LiveSpectrum"]
@@ -29,7 +29,7 @@ class _View(QtAwareCallback):
         The data key; by default the first that can be shown so.
     ax
         matplotlib's axes to draw on. Without, a window opens, and where there is no
-        display the view is off.
+        display, or no Qt, the view is off.
     interval
         Seconds between two drawings, at least; the last event is always drawn.
     clock
@@ -48,7 +48,7 @@ class _View(QtAwareCallback):
     ) -> None:
         self.key = key
         self.interval = interval
-        self.enabled = ax is not None or has_display()
+        self.enabled = ax is not None or windows_open()
         self.drawn = 0
         self._ax: Any = ax
         self._clock = clock
@@ -175,7 +175,7 @@ class LiveSpectrum(_Latest):
         The data key; by default the first that is one-dimensional.
     ax
         matplotlib's axes to draw on. Without, a window opens, and where there is no
-        display the view is off.
+        display, or no Qt, the view is off.
     interval
         Seconds between two drawings, at least; the last event is always drawn.
     clock

@@ -249,3 +249,25 @@ def test_a_second_run_has_a_bar_again(engine, lab):
     for _ in range(2):
         engine(bp.count([lab["photodiode"]], 3))
     assert screen.getvalue().count("3/3") >= 2
+
+
+@pytest.mark.parametrize(
+    ("display", "backend", "opens"),
+    [
+        (":0", "qtagg", True),
+        (":0", "TkAgg", False),
+        (":0", "gtk3agg", False),
+        (":0", "agg", True),
+        ("", "qtagg", False),
+    ],
+)
+def test_only_qt_is_drawn_with_from_the_thread_of_the_engine(
+    monkeypatch, display, backend, opens
+):
+    matplotlib = needs("matplotlib", "session")
+    from pymo_bluesky.live.guarding import windows_open
+
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("DISPLAY", display)
+    monkeypatch.setattr(matplotlib, "get_backend", lambda: backend)
+    assert windows_open() is opens
