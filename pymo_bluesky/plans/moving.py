@@ -83,20 +83,7 @@ def _move(
     if problems:
         raise PlanError.of(name, problems)
     targets = [value + origin for value, origin in zip(values, origins, strict=True)]
-    given = dict(md or {})
-    about = {
-        "plan_name": name,
-        "plan_args": {"args": [_plain(arg) for arg in args]},
-        "motors": [actuator.name for actuator in actuators],
-        "num_points": 2,
-        "num_intervals": 1,
-        "hints": {"dimensions": [(("time",), "primary")]},
-        **given,
-        "pymodaq": {
-            **{"scan_type": "Scan1D", "scan_sub_type": "Time"},
-            **given.get("pymodaq", {}),
-        },
-    }
+    about = _about(name, args, actuators, md)
 
     @why_decorator()
     @bpp.stage_decorator(actuators)
@@ -116,6 +103,28 @@ def _move(
     for actuator, before, after in zip(actuators, here, there, strict=True):
         sys.stdout.write(_told(actuator, before, after))
     return uid
+
+
+def _about(
+    name: str,
+    args: Sequence[Any],
+    actuators: Sequence[Any],
+    md: CustomPlanMetadata | None,
+) -> dict[str, Any]:
+    given = dict(md or {})
+    return {
+        "plan_name": name,
+        "plan_args": {"args": [_plain(arg) for arg in args]},
+        "motors": [actuator.name for actuator in actuators],
+        "num_points": 2,
+        "num_intervals": 1,
+        "hints": {"dimensions": [(("time",), "primary")]},
+        **given,
+        "pymodaq": {
+            **{"scan_type": "Scan1D", "scan_sub_type": "Time"},
+            **given.get("pymodaq", {}),
+        },
+    }
 
 
 def _pairs(name: str, args: Sequence[Any]) -> tuple[list[Any], list[float]]:
