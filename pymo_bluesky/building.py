@@ -22,6 +22,7 @@ from ._version import VERSION
 from .append import roll_back
 from .assets.cutting import Mode
 from .assets.sources import AssetFiles
+from .compression import Compression
 from .errors import (
     AppendError,
     DatasetBusyError,
@@ -188,6 +189,7 @@ def add_scan(
     lock_timeout: float = 2.0,
     remarks: Sequence[Problem] = (),
     number: int | None = None,
+    compression: Compression | None = None,
 ) -> Built:
     """Put a run into a dataset as its next scan, whole or not at all.
 
@@ -209,6 +211,8 @@ def add_scan(
         What else is known to be wrong with the run.
     number
         Of the scan; by default the next one.
+    compression
+        Of its larger arrays.
 
     Raises
     ------
@@ -229,7 +233,9 @@ def add_scan(
             files,
             list(remarks),
         )
-        number = _append(path, layout, recording, lines, lock_timeout, number)
+        number = _append(
+            path, layout, recording, lines, lock_timeout, number, compression
+        )
     name = layout.row(Role.SCAN).named(number)
     return Built(path, name, tuple(recording.problems))
 
@@ -249,6 +255,7 @@ def _append(
     lines: _Lines,
     lock_timeout: float,
     number: int | None,
+    compression: Compression | None,
 ) -> int:
     numbers: list[int] = []
 
@@ -263,7 +270,11 @@ def _append(
         yield from seal_scan(tree, layout, numbers[-1], logged, ledger)
 
     store.append_to(
-        path, operations, lock_timeout=lock_timeout, oldest=layout.oldest_format
+        path,
+        operations,
+        lock_timeout=lock_timeout,
+        oldest=layout.oldest_format,
+        compression=compression,
     )
     return numbers[-1]
 

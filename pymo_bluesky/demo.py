@@ -22,6 +22,7 @@ from bluesky import RunEngine
 from bluesky.utils import RunEngineInterrupted
 from tqdm import tqdm
 
+from .compression import Library
 from .errors import MissingExtraError, PymoError, WriteError
 from .instrument import Devices, data_folder, load_devices
 from .layouts import layout_named
@@ -36,7 +37,13 @@ _ABOUT = {"sample": "simulated beam", "operator": "pymo-bluesky demo"}
 _MAPPED = "photodiode_signal"
 
 
-def run_demo(directory: str | os.PathLike[str], *, layout: str = "pymodaq5") -> bool:
+def run_demo(
+    directory: str | os.PathLike[str],
+    *,
+    layout: str = "pymodaq5",
+    compression: Library | None = None,
+    compression_level: int | None = None,
+) -> bool:
     """Scan the simulated lab, write a dataset, and show what can be done with it.
 
     Parameters
@@ -45,6 +52,8 @@ def run_demo(directory: str | os.PathLike[str], *, layout: str = "pymodaq5") -> 
         Base folder of the datasets; nothing in it is replaced.
     layout
         Of the dataset: ``"pymodaq5"`` or ``"pymodaq3"``.
+    compression, compression_level
+        As for `PymodaqWriter`.
 
     Returns
     -------
@@ -76,7 +85,13 @@ def run_demo(directory: str | os.PathLike[str], *, layout: str = "pymodaq5") -> 
     devices = load_devices("simulated_lab")
     if devices.failed:
         raise PymoError(f"the simulated lab is not complete: {devices.failed[0]}")
-    with PymodaqWriter(directory, layout=layout, renew="never") as writer:
+    with PymodaqWriter(
+        directory,
+        layout=layout,
+        renew="never",
+        compression=compression,
+        compression_level=compression_level,
+    ) as writer:
         documents = _measure(writer, devices)
     dataset = writer.path
     assert dataset is not None, "two runs were written"

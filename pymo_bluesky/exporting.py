@@ -19,6 +19,10 @@ from .writer.landing import Landing
 
 __all__ = ["export"]
 
+_OPTIONS = frozenset(
+    {"layout", "assets", "lock_timeout", "compression", "compression_level"}
+)
+
 
 def export(
     documents: Iterable[tuple[str, Mapping[str, Any]]],
@@ -38,7 +42,8 @@ def export(
         Name of the file without ``.h5``: plain text with ``{uid}`` and ``{start[key]}``
         of the first run.
     **options
-        `layout`, `assets` and `lock_timeout` of `PymodaqWriter`.
+        `layout`, `assets`, `lock_timeout`, `compression` and `compression_level` of
+        `PymodaqWriter`.
 
     Returns
     -------
@@ -61,10 +66,10 @@ def export(
     ...     [Path(path).name for path in files["pymodaq"]]
     ['4b1d.h5']
     """
-    unknown = options.keys() - {"layout", "assets", "lock_timeout"}
+    unknown = options.keys() - _OPTIONS
     if unknown:
         raise TypeError(
-            f"export takes layout, assets and lock_timeout, not {sorted(unknown)}"
+            f"export takes {', '.join(sorted(_OPTIONS))}, not {sorted(unknown)}"
         )
     layout = layout_named(options.pop("layout", "pymodaq5"))
     stream = iter(documents)

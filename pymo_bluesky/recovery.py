@@ -21,15 +21,18 @@ from .building import (
     make_dataset,
     scan_of_run,
 )
+from .compression import Compression, compression_of
 from .errors import (
     FormatError,
     JournalError,
     LayoutError,
+    MissingExtraError,
     NotFoundError,
     PymoError,
 )
 from .journal import ABOUT, SUFFIX, EmptyJournalError, Journal
 from .layouts import Layout, layout_named
+from .store.filters import require
 
 __all__ = ["Recovered", "cut_off", "recover"]
 
@@ -186,11 +189,20 @@ def _rebuilt(journal: Journal, run: str) -> Recovered:
     # Only now: what an interrupted append left may look like a scan that is in.
     dataset, layout = _target(journal, seen)
     scan, done = scan_of_run(dataset, layout, run), "was in"
+    packed, remarks = _compression(journal.about | seen.about)
     if scan is None:
         extra = [] if seen.stopped else [("stop", _stop(run, seen))]
         assets = mode_named(str(journal.about.get("assets", "link")))
         lost = lost_documents(run, seen.about.get("lost"))
-        built = add_scan(dataset, layout, journal, extra, assets=assets, remarks=lost)
+        built = add_scan(
+            dataset,
+            layout,
+            journal,
+            extra,
+            assets=assets,
+            remarks=lost,
+            compression=packed,
+        )
         scan, done = built.scan, "is now in"
     return Recovered(
         journal.path,
@@ -201,8 +213,18 @@ def _rebuilt(journal: Journal, run: str) -> Recovered:
         seen.stopped,
         journal.torn,
         f"run {run}, {seen.events} events, {done} {dataset.name} as {scan}"
-        + "".join(f"; {remark}" for remark in _remarks(journal, seen)),
+        + "".join(f"; {remark}" for remark in [*remarks, *_remarks(journal, seen)]),
     )
+
+
+def _compression(about: Mapping[str, Any]) -> tuple[Compression | None, list[str]]:
+    """As the writer would have compressed the scan, where that can be done here."""
+    found = compression_of(about)
+    try:
+        require(found)
+    except MissingExtraError as error:
+        return None, [f"it is not compressed: {error}"]
+    return found, []
 
 
 def _target(journal: Journal, seen: _Seen) -> tuple[Path, Layout]:

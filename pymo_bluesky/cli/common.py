@@ -20,8 +20,10 @@ __all__ = [
     "PROBLEMS",
     "REFUSED",
     "Command",
+    "add_compression",
     "add_paths",
     "add_scan",
+    "compression_chosen",
     "named_datasets",
     "one_dataset",
     "scan_key",
@@ -57,6 +59,30 @@ class Command:
 def tell_error(message: str) -> None:
     """Say what went wrong, in one line on the standard error."""
     print(f"pymo-bluesky: error: {' '.join(message.split())}", file=sys.stderr)
+
+
+def add_compression(parser: argparse.ArgumentParser) -> None:
+    """Let it be chosen how the arrays of new datasets are compressed."""
+    parser.add_argument(
+        "--compression",
+        metavar="LIBRARY",
+        help="of arrays: gzip; or lz4, bitshuffle or zstd, which need the extra "
+        "'compression' here and hdf5plugin where they are read (default: none)",
+    )
+    parser.add_argument(
+        "--compression-level",
+        type=int,
+        metavar="N",
+        help="from 0 (none) to 9 (smallest)",
+    )
+
+
+def compression_chosen(options: argparse.Namespace) -> dict[str, Any]:
+    """What `add_compression` asks for, as a writer takes it."""
+    return {
+        "compression": options.compression,
+        "compression_level": options.compression_level,
+    }
 
 
 def add_paths(parser: argparse.ArgumentParser, **options: Any) -> None:

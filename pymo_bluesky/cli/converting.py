@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import WriteError, printable
-from .common import FINE, PROBLEMS, Command, tell_error
+from .common import (
+    FINE,
+    PROBLEMS,
+    Command,
+    add_compression,
+    compression_chosen,
+    tell_error,
+)
 
 if TYPE_CHECKING:
     from ..converting import Conversion, Report
@@ -39,6 +46,7 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
         metavar="LAYOUT",
         help="pymodaq5, which PyMoDAQ 4 and 5 open (default), or pymodaq3",
     )
+    add_compression(parser)
     _add_limits(parser)
     parser.add_argument(
         "-v",
@@ -94,6 +102,7 @@ def _convert(options: argparse.Namespace) -> int:
             workers=max(0, options.workers),
             limits=limits,
             progress=progress,
+            **compression_chosen(options),
         )
     for result in report:
         if options.verbose or options.source.is_file() or result.status == "failed":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .common import FINE, PROBLEMS, Command
+from .common import FINE, PROBLEMS, Command, add_compression, compression_chosen
 
 __all__ = ["DEMO", "RECOVER"]
 
@@ -25,12 +25,14 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
         metavar="LAYOUT",
         help="pymodaq5, which a living PyMoDAQ opens (default), or pymodaq3",
     )
+    add_compression(parser)
 
 
 def _demo(options: argparse.Namespace) -> int:
     from ..demo import run_demo
 
-    same = run_demo(options.out, layout=options.layout)
+    packed = compression_chosen(options)
+    same = run_demo(options.out, layout=options.layout, **packed)
     return FINE if same else PROBLEMS
 
 

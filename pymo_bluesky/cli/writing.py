@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import FINE, PROBLEMS, Command
+from .common import FINE, PROBLEMS, Command, add_compression, compression_chosen
 
 if TYPE_CHECKING:
     from ..remote import Tally
@@ -35,6 +35,7 @@ def _add_write(parser: argparse.ArgumentParser) -> None:
         metavar="LAYOUT",
         help="pymodaq5, which a living PyMoDAQ opens (default), or pymodaq3",
     )
+    add_compression(parser)
     parser.add_argument(
         "--name",
         metavar="TEMPLATE",
@@ -70,7 +71,9 @@ def _write(options: argparse.Namespace) -> int:
         if not options.quiet:
             print(line, flush=True)
 
-    more: dict[str, Any] = {"template": options.name} if options.name else {}
+    more: dict[str, Any] = compression_chosen(options)
+    if options.name:
+        more["template"] = options.name
     numbers = (signal.SIGINT, signal.SIGTERM)
     # Asked between two messages: no document is cut off.
     before = [signal.signal(number, lambda n, _: asked.append(n)) for number in numbers]

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ..compression import Library, compression_named
 from ..errors import NotFoundError, PymoError, WriteError
 from ..folders import datasets_below
 from ..isolation import Limits, run_each, run_isolated
 from ..layouts import layout_named
+from ..store.filters import require
 from .drafting import discard_draft
 from .results import Conversion, Report
 from .single import convert_file
@@ -18,7 +20,7 @@ from .single import convert_file
 __all__ = ["Progress", "convert"]
 
 Progress = Callable[[Conversion, int], None]
-_Job = tuple[str, str, str]
+_Job = tuple[str, str, str, str | None, int | None]
 
 
 def convert(
@@ -26,6 +28,8 @@ def convert(
     target: str | os.PathLike[str],
     layout: str = "pymodaq5",
     *,
+    compression: Library | None = None,
+    compression_level: int | None = None,
     isolated: bool | None = None,
     workers: int = 0,
     limits: Limits | None = None,
@@ -51,6 +55,9 @@ def convert(
         folders are made.
     layout
         ``"pymodaq5"``, which PyMoDAQ 4 and 5 open, or ``"pymodaq3"``.
+    compression, compression_level
+        Of the arrays of the new files, as for `PymodaqWriter`. A file of ours is made
+        anew for it, also in its own layout.
     isolated
         Whether files are read in processes of their own, so that one that makes HDF5
         fail ends only its own conversion. By default those of a folder are.
@@ -73,7 +80,8 @@ def convert(
     LayoutError
         When there is no such layout.
     PymoError
-        When a single file cannot be converted; of a folder, the report tells.
+        When a single file cannot be converted; of a folder, the report tells. For a
+        compression that is not known, or not installed.
 
     Examples
     --------
@@ -86,12 +94,14 @@ def convert(
     1 converted, 0 skipped, 0 failed
     """
     layout_named(layout)
+    require(compression_named(compression, compression_level))
+    how = (layout, compression, compression_level)
     old, new = (Path(p).expanduser().absolute() for p in (source, target))
     if old.is_dir():
-        jobs = list(_jobs(old, new, layout))
+        jobs: list[_Job] = [(*files, *how) for files in _files(old, new)]
         apart = isolated is not False
     elif old.exists():
-        jobs = [(str(old), str(new / old.name if new.is_dir() else new), layout)]
+        jobs = [(str(old), str(new / old.name if new.is_dir() else new), *how)]
         apart = bool(isolated)
         return Report((_single(jobs[0], apart, limits, progress),))
     else:
@@ -104,7 +114,7 @@ def convert(
     return Report(tuple(sorted(results, key=lambda result: result.source)))
 
 
-def _jobs(old: Path, new: Path, layout: str) -> Iterator[_Job]:
+def _files(old: Path, new: Path) -> Iterator[tuple[str, str]]:
     """Files of a folder, and what becomes of them; not those that were made before."""
     if new.resolve() == old.resolve():
         raise WriteError(f"{new} is the folder of the old files; give another one")
@@ -112,7 +122,7 @@ def _jobs(old: Path, new: Path, layout: str) -> Iterator[_Job]:
         raise WriteError(f"{new} is no folder; give one for the files of {old}")
     for path, _ in datasets_below(old):
         if not path.resolve().is_relative_to(new.resolve()):
-            yield str(path), str(new / path.relative_to(old)), layout
+            yield str(path), str(new / path.relative_to(old))
 
 
 def _single(

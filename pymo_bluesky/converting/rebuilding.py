@@ -51,6 +51,8 @@ class Rebuilding:
 
     Attributes
     ----------
+    layout, target
+        Of the new one.
     kept
         Unknown nodes and attributes, which lie in the group ``Original``.
     problems
@@ -60,9 +62,9 @@ class Rebuilding:
     def __init__(self, dataset: Dataset, layout: Layout, target: Path) -> None:
         self.problems: list[Problem] = []
         self._dataset = dataset
-        self._layout = layout
+        self.layout = layout
         self._raw_path = layout.place(Role.RAW, "/").path
-        self._target = target
+        self.target = target
         self._in_scans: set[str] = set()
         self._stores: list[str] = []
         self._log = ""
@@ -74,7 +76,7 @@ class Rebuilding:
         Data in other files are named relative to the folder, so with them it is.
         """
         ours = "written_by" in self._dataset.attributes
-        if not ours or self._dataset.layout != self._layout.name:
+        if not ours or self._dataset.layout != self.layout.name:
             return False
         with Source(self._dataset.path).opened() as tree:
             nodes = [tree.node(scan.path) for scan in self._dataset.scans]
@@ -89,7 +91,7 @@ class Rebuilding:
             What the new file tells of the old one.
         """
         with Source(self._dataset.path).opened() as tree:
-            yield from place_dataset(self._layout, self._top(), self._raw())
+            yield from place_dataset(self.layout, self._top(), self._raw())
             taken: set[int] = set()
             for scan in self._dataset.scans:
                 number = scan.number
@@ -98,7 +100,7 @@ class Rebuilding:
                 taken.add(number)
                 yield from self._scan(tree, scan, number)
             yield from self._log_lines(tree)
-            keeper = Keeper(self._layout, self._where, self.problems)
+            keeper = Keeper(self.layout, self._where, self.problems)
             yield from keeper.operations(tree.root, about)
 
     # -------------------------------------------------------------------- the dataset
@@ -107,7 +109,7 @@ class Rebuilding:
         about = self._dataset.attributes
         began = local_time(self._first.get("time"))
         return {
-            "file": self._target.name,
+            "file": self.target.name,
             "date": _text(about.get("date")) or began.date().isoformat(),
             "time": _text(about.get("time")) or began.time().isoformat(),
             "written_by": VERSION,
@@ -118,10 +120,10 @@ class Rebuilding:
         tree = self._dataset.settings
         if tree is None:
             settings = plain_settings(
-                "Dataset", {"dataset_info": info}, self._layout.dialect
+                "Dataset", {"dataset_info": info}, self.layout.dialect
             )
         else:
-            settings = to_xml(tree, self._layout.dialect)
+            settings = to_xml(tree, self.layout.dialect)
         return {**info, "settings": settings}
 
     @cached_property
@@ -137,7 +139,7 @@ class Rebuilding:
         path = _log_path(self._seen)
         if path is None:
             return
-        place = self._layout.place(Role.LOGGER, self._raw_path).path
+        place = self.layout.place(Role.LOGGER, self._raw_path).path
         whole = True
         for row in tree.node(path).texts():
             try:
@@ -157,7 +159,7 @@ class Rebuilding:
         if stored_index(node) is not None:
             yield from self._stored(node, scan, number)
             return
-        recording = Recording(scan.documents, self._layout)
+        recording = Recording(scan.documents, self.layout)
         yield from recording.operations(self._raw_path, number)
         self.problems += recording.problems
         yield from self._told(scan, number)
@@ -174,13 +176,13 @@ class Rebuilding:
         with ExitStack() as stack:
             files = stack.enter_context(
                 AssetFiles(
-                    self._target.parent,
+                    self.target.parent,
                     mode,
                     Whereabouts(notes, folder),
                     Allowed.around(self._dataset.path),
                 )
             )
-            recording = Recording(scan.documents, self._layout, files=files)
+            recording = Recording(scan.documents, self.layout, files=files)
             yield from recording.operations(self._raw_path, number)
         self.problems += recording.problems
         self._stores.append(f"{scan.path}/Documents")
@@ -194,7 +196,7 @@ class Rebuilding:
 
     def _told(self, scan: Scan, number: int) -> Iterator[Operation]:
         """What a run cannot tell of a scan: its date as it stood, its thumbnails."""
-        place = self._layout.place(Role.SCAN, self._raw_path, number).path
+        place = self.layout.place(Role.SCAN, self._raw_path, number).path
         found: dict[str, Any] = {}
         date = scan.attributes.get("date_time")
         if isinstance(date, str) and date:
@@ -204,7 +206,7 @@ class Rebuilding:
             while name in found:  # PyMoDAQ shows whatever begins so
                 name = f"{base}_{len(found)}"
             found[name] = picture
-        encoded = {k: self._layout.encode(k, v) for k, v in found.items()}
+        encoded = {k: self.layout.encode(k, v) for k, v in found.items()}
         yield SetAttributes(place, encoded)
 
     # ----------------------------------------------------------------------- the rest

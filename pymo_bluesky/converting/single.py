@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import store
+from ..compression import Compression, compression_named
 from ..errors import Problem, WriteError, listed
 from ..integrity import seal_all
 from ..layouts import Layout, layout_named
@@ -32,15 +33,21 @@ __all__ = ["convert_file"]
 _SHOWN = 5
 
 
-def convert_file(source: str, target: str, layout: str) -> dict[str, Any]:
+def convert_file(
+    source: str,
+    target: str,
+    layout: str,
+    library: str | None = None,
+    level: int | None = None,
+) -> dict[str, Any]:
     """Convert one file; a function of plain data, so that any process can do it.
 
     Parameters
     ----------
     source, target
         The file, and the new one.
-    layout
-        Of the new one.
+    layout, library, level
+        Of the new one: its layout, and how it is compressed.
 
     Returns
     -------
@@ -57,7 +64,7 @@ def convert_file(source: str, target: str, layout: str) -> dict[str, Any]:
         or another program makes it now (`DatasetBusyError`).
     """
     old, new = Path(source), Path(target)
-    made = layout_named(layout)
+    made, packed = layout_named(layout), compression_named(library, level)
     origin = Provenance.of(old)
     if os.path.lexists(new):
         return _skipped(origin, new, made)
@@ -66,7 +73,8 @@ def convert_file(source: str, target: str, layout: str) -> dict[str, Any]:
         if os.path.lexists(new):  # another program made it meanwhile
             return _skipped(origin, new, made)
         with open_dataset(old) as dataset:
-            result = _converted(dataset, origin, draft, new, made)
+            rebuilding = Rebuilding(dataset, made, new)
+            result = _converted(dataset, origin, draft, rebuilding, packed)
         origin.require_unchanged()
         publish(draft, new)
     return result.plain()
@@ -91,17 +99,21 @@ def _make_folder(folder: Path) -> None:
 
 
 def _converted(
-    dataset: Dataset, origin: Provenance, draft: Path, target: Path, layout: Layout
+    dataset: Dataset,
+    origin: Provenance,
+    draft: Path,
+    rebuilding: Rebuilding,
+    packed: Compression | None,
 ) -> Conversion:
-    rebuilding = Rebuilding(dataset, layout, target)
-    if rebuilding.nothing_to_do:
+    if rebuilding.nothing_to_do and packed is None:
         origin.copy_to(draft)
         kept, problems = (), ()
     else:
         with Source(dataset.path).opened() as tree:
             require_bounded(tree.root, dataset.path)
+        layout = rebuilding.layout
         operations = rebuilding.operations(origin.fields(dataset))
-        store.create(draft, operations, oldest=layout.oldest_format)
+        store.create(draft, operations, oldest=layout.oldest_format, compression=packed)
         seal_all(draft, layout)
         _require_equal(dataset, draft)
         kept, problems = rebuilding.kept, rebuilding.problems
@@ -109,7 +121,7 @@ def _converted(
     remarks = [*outer, *(p for scan in dataset.scans for p in scan.problems)]
     return Conversion(
         source=dataset.path,
-        target=target,
+        target=rebuilding.target,
         scans=len(dataset.scans),
         kept=tuple(kept),
         problems=tuple(dict.fromkeys([*remarks, *problems])),

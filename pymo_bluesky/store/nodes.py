@@ -220,7 +220,7 @@ class Node:
             raise FormatError(
                 f"{printable(self.path)} cannot be read: {error}. The file is damaged "
                 "there, or needs a compression filter that is not installed (the extra "
-                "'assets' brings hdf5plugin)"
+                "'compression' brings hdf5plugin)"
             ) from error
 
     def rows_at_once(self) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
 
 from ..assets.following import stray
+from .filters import has_filter
 from .rules import Rules
 
 __all__ = ["refusal", "rows_at_once", "too_costly"]
@@ -38,10 +39,11 @@ def refusal(array: h5py.Dataset, rules: Rules) -> str:
     if len(set(filters)) < len(filters):
         return "it is compressed twice over"
     for number in filters:
-        if not h5py.h5z.filter_avail(number):
+        if not has_filter(number):
             return (
-                f"it is compressed with filter {number}, which is not installed (the "
-                "extra 'assets' brings hdf5plugin)"
+                f"it is compressed with filter {number}, which is not installed; most "
+                "come with hdf5plugin, and that with the extra 'compression': pip "
+                'install "pymo-bluesky[compression]"'
             )
     return ""
 

@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 
 from ..append import Overlay, appending, creating
+from ..compression import Compression
 from ..operations import (
     Append,
     MakeArray,
@@ -29,6 +30,7 @@ from ..operations import (
     Slab,
     WriteSlab,
 )
+from .filters import filters_of
 from .moulds import moulds_for
 from .opening import Tree
 from .texts import set_attributes
@@ -43,7 +45,11 @@ _TEXT_CHUNK = 1024
 
 
 def create(
-    path: Path, operations: Iterable[Operation], *, oldest: bool = False
+    path: Path,
+    operations: Iterable[Operation],
+    *,
+    oldest: bool = False,
+    compression: Compression | None = None,
 ) -> None:
     """Make a new dataset: it appears complete under its name, or not at all.
 
@@ -53,6 +59,8 @@ def create(
         Its path, and what makes its nodes.
     oldest
         In HDF5's oldest format, which lists nodes by their names.
+    compression
+        Of the larger arrays.
 
     Raises
     ------
@@ -60,11 +68,16 @@ def create(
         When the name is taken, or the folder cannot be written.
     """
     with creating(path) as overlay:
-        _write(overlay, "w", lambda _: operations, oldest=oldest)
+        _write(overlay, "w", lambda _: operations, oldest, compression)
 
 
 def append_to(
-    path: Path, operations: Any, *, lock_timeout: float = 2.0, oldest: bool = False
+    path: Path,
+    operations: Any,
+    *,
+    lock_timeout: float = 2.0,
+    oldest: bool = False,
+    compression: Compression | None = None,
 ) -> None:
     """Add to a dataset whole or not at all.
 
@@ -76,7 +89,7 @@ def append_to(
         Called with the `Tree` of the dataset as it is; gives the operations.
     lock_timeout
         How long to wait while another program has it open, in seconds.
-    oldest
+    oldest, compression
         As for `create`.
 
     Raises
@@ -85,13 +98,19 @@ def append_to(
         When it cannot be done; the dataset is as it was.
     """
     with appending(path, lock_timeout=lock_timeout) as overlay:
-        _write(overlay, "r+", operations, oldest=oldest)
+        _write(overlay, "r+", operations, oldest, compression)
 
 
-def _write(overlay: Overlay, mode: str, operations: Any, *, oldest: bool) -> None:
+def _write(
+    overlay: Overlay,
+    mode: str,
+    operations: Any,
+    oldest: bool,
+    compression: Compression | None,
+) -> None:
     libver = _OLDEST if oldest else _LIBVER
     with h5py.File(overlay, mode, libver=libver) as file:
-        writer = _Writer(file, libver)
+        writer = _Writer(file, libver, compression)
         for operation in operations(Tree(file)):
             writer.apply(operation)
 
@@ -99,8 +118,14 @@ def _write(overlay: Overlay, mode: str, operations: Any, *, oldest: bool) -> Non
 class _Writer:
     """Applies operations to an open file; keeps the handles of its arrays."""
 
-    def __init__(self, file: h5py.File, libver: tuple[str, str]) -> None:
+    def __init__(
+        self,
+        file: h5py.File,
+        libver: tuple[str, str],
+        compression: Compression | None,
+    ) -> None:
         self._file = file
+        self._compression = compression
         self._moulds = moulds_for(libver)
         self._arrays: dict[str, h5py.h5d.DatasetID] = {}
 
@@ -125,8 +150,9 @@ class _Writer:
 
     def _make(self, made: MakeArray) -> None:
         path = made.path
-        make = partial(_new_array, made)
-        self._moulds.make(self._file, path, _kind(made), made.attributes, make)
+        make = partial(_new_array, made, self._compression)
+        kind = (self._compression, *_kind(made))
+        self._moulds.make(self._file, path, kind, made.attributes, make)
         if made.data is not None and made.data.size:
             self._whole(path, made.data)
 
@@ -228,7 +254,9 @@ def _group(file: h5py.File, path: str) -> h5py.Group:
     return h5py.Group(h5py.h5g.create(file.id, path.encode(), gcpl=properties))
 
 
-def _new_array(made: MakeArray, file: h5py.File, path: str) -> h5py.Dataset:
+def _new_array(
+    made: MakeArray, compression: Compression | None, file: h5py.File, path: str
+) -> h5py.Dataset:
     dtype = made.dtype
     options: dict[str, Any] = {}
     if made.text:
@@ -241,6 +269,8 @@ def _new_array(made: MakeArray, file: h5py.File, path: str) -> h5py.Dataset:
     if made.packed:
         options |= {"compression": "gzip", "compression_opts": 4}
         options |= {"shuffle": True, "fletcher32": True}
+    elif compression is not None and not made.text:
+        options |= filters_of(compression, made.shape, dtype.itemsize)
     if made.fill is not None:
         # Of the array's own dtype: HDF5 makes no complex number of a NaN.
         options["fillvalue"] = np.array(made.fill, made.dtype)

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from ..assets.cutting import Mode, mode_named
+from ..compression import Library
 from ..errors import Problem, PymoError, WriteError
 from ..journal import Pending
 from ..layouts import Layout, layout_named
 from .homes import Homes
 from .landing import Landing
-from .openrun import Care, LogLines, OpenRun, seconds
-from .options import OnError, WhenFull, bound_of, rescue_of
+from .openrun import Care, LogLines, OpenRun, drain, seconds
+from .options import OnError, WhenFull, bound_of, packed_by, rescue_of
 from .status import Status
 from .succession import TEMPLATE, Renewal, Succession
 from .syncing import Syncing
@@ -77,6 +78,12 @@ class PymodaqWriter:
         Force the journals to the disk every so many seconds, against the loss of
         power. By default the system decides when; a killed program loses nothing
         either way.
+    compression
+        Of arrays of 16 KiB and more, when the run has stopped: ``"gzip"``; or, with the
+        extra ``compression`` for writer and readers, ``"lz4"``, ``"bitshuffle"`` or
+        ``"zstd"``. By default there is none.
+    compression_level
+        From 0 (none) to 9 (smallest).
 
     Attributes
     ----------
@@ -90,7 +97,7 @@ class PymodaqWriter:
     FormatError
         When `append_to` is no PyMoDAQ dataset, or one of before 2.0.1.
     PymoError
-        For options that contradict each other.
+        For options that contradict each other, or ask for what is not installed.
     WriteError
         From a call: the document could not be made safe, or the scan not be added.
 
@@ -123,9 +130,12 @@ class PymodaqWriter:
         max_pending: int | timedelta | None = None,
         when_full: WhenFull = "wait",
         sync_interval: float | None = None,
+        compression: Library | None = None,
+        compression_level: int | None = None,
     ) -> None:
         self.directory = Path(directory).expanduser().absolute()
         self.assets: Mode = mode_named(assets)
+        self._compression = packed_by(compression, compression_level)
         self._care = Care(bound_of(max_pending, when_full), rescue_of(on_error, rescue))
         self._runs: dict[str, OpenRun] = {}
         self.status = Status(measure=self._pending)
@@ -146,7 +156,7 @@ class PymodaqWriter:
         self._handler = LogLines(self._runs)
         self._syncing = Syncing(self._runs, sync_interval)
         if max_pending is not None:
-            weakref.finalize(self, _drain, self._runs)  # at exit, too
+            weakref.finalize(self, drain, self._runs)  # at exit, too
 
     def _made_landing(self, lock_timeout: float, folder: Path | None = None) -> Landing:
         return Landing(
@@ -156,6 +166,7 @@ class PymodaqWriter:
             lock_timeout=lock_timeout,
             folder=folder,
             rescue=self._care.rescue,
+            compression=self._compression,
         )
 
     def _go_on_with(self, dataset: Path, layout: str | None) -> None:
@@ -261,6 +272,7 @@ class PymodaqWriter:
     def _opened(self, start: Mapping[str, Any]) -> OpenRun:
         """A journal for a run, beside its dataset; or elsewhere."""
         about = {"layout": self.layout.name, "assets": self.assets}
+        about |= self._compression.about() if self._compression else {}
         try:
             return OpenRun.begin(start, self._datasets.take(start), about, self._care)
         except (PymoError, OSError) as error:
@@ -377,14 +389,6 @@ class PymodaqWriter:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _drain(runs: Mapping[str, OpenRun]) -> None:
-    """See that what waits at the exit of the interpreter is written."""
-    for run in list(runs.values()):
-        if run.journal.is_ours:
-            with contextlib.suppress(WriteError):  # `recover` makes do with the rest
-                run.outbox.drain()
 
 
 def _key_of(doc: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..assets.cutting import Mode
 from ..building import Built, add_scan, lost_documents
+from ..compression import Compression
 from ..errors import DatasetBusyError, Problem, PymoError, WriteError
 from ..journal import ABOUT, Journal
 from .openrun import OpenRun
@@ -36,6 +37,8 @@ class Landing:
         What became of them is told here.
     assets, lock_timeout
         As for `PymodaqWriter`.
+    compression
+        Of the larger arrays.
     folder
         Where the dataset will be, when it is not where it is made.
     rescue
@@ -56,6 +59,7 @@ class Landing:
         lock_timeout: float,
         folder: Path | None = None,
         rescue: Rescue | None = None,
+        compression: Compression | None = None,
     ) -> None:
         self.paths: dict[str, Path] = {}
         self.scans: dict[str, str] = {}
@@ -63,7 +67,11 @@ class Landing:
         self._status = status
         self._rescue = rescue
         self._put = partial(
-            add_scan, assets=assets, lock_timeout=lock_timeout, folder=folder
+            add_scan,
+            assets=assets,
+            lock_timeout=lock_timeout,
+            folder=folder,
+            compression=compression,
         )
         self._one_at_a_time = threading.Lock()
         self._behind: list[Future[None]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -26,7 +27,7 @@ from ..names import safe_name
 from .rescue import Rescue
 from .space import Space
 
-__all__ = ["Care", "LogLines", "OpenRun", "seconds"]
+__all__ = ["Care", "LogLines", "OpenRun", "drain", "seconds"]
 
 LOOK_AGAIN = 1.0  # seconds until a run is looked at again
 
@@ -206,3 +207,11 @@ def _journal_path(dataset: Path, uid: str) -> Path:
     name = safe_name(uid, most=60) or uuid4().hex
     stem = os.fsencode(dataset.stem)[:120].decode("utf-8", "ignore")
     return dataset.with_name(f"{stem}.{name}{SUFFIX}")
+
+
+def drain(runs: Mapping[str, OpenRun]) -> None:
+    """See that what waits at the exit of the interpreter is written."""
+    for run in list(runs.values()):
+        if run.journal.is_ours:
+            with contextlib.suppress(WriteError):  # `recover` makes do with the rest
+                run.outbox.drain()

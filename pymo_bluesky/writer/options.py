@@ -8,11 +8,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
+from ..compression import Compression, compression_named
 from ..errors import PymoError
 from ..journal import Bound
+from ..store.filters import require
 from .rescue import Rescue, rescue_folders
 
-__all__ = ["OnError", "WhenFull", "bound_of", "rescue_of"]
+__all__ = ["OnError", "WhenFull", "bound_of", "packed_by", "rescue_of"]
 
 OnError = Literal["raise", "continue"]
 WhenFull = Literal["wait", "raise"]
@@ -29,6 +31,19 @@ def bound_of(most: int | timedelta | None, when_full: WhenFull) -> Bound | None:
     if when_full not in ("wait", "raise"):
         raise PymoError(f"when_full={when_full!r}: 'wait' or 'raise' is expected")
     return None if most is None else Bound(most, when_full)
+
+
+def packed_by(library: str | None, level: int | None) -> Compression | None:
+    """How arrays are compressed: now it is known whether that is possible here.
+
+    Examples
+    --------
+    >>> packed_by("gzip", 9)
+    Compression(library='gzip', level=9)
+    """
+    found = compression_named(library, level)
+    require(found)
+    return found
 
 
 def rescue_of(
