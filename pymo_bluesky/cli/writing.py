@@ -47,6 +47,10 @@ def _add_write(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="journals of the publisher: documents that are dropped come from there",
     )
+    _add_end(parser)
+
+
+def _add_end(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runs",
         type=int,
@@ -71,9 +75,7 @@ def _write(options: argparse.Namespace) -> int:
         if not options.quiet:
             print(line, flush=True)
 
-    more: dict[str, Any] = compression_chosen(options)
-    if options.name:
-        more["template"] = options.name
+    more: dict[str, Any] = {"template": options.name} if options.name else {}
     numbers = (signal.SIGINT, signal.SIGTERM)
     # Asked between two messages: no document is cut off.
     before = [signal.signal(number, lambda n, _: asked.append(n)) for number in numbers]
@@ -86,6 +88,7 @@ def _write(options: argparse.Namespace) -> int:
             ended=ended,
             say=say,
             layout=options.layout,
+            **compression_chosen(options),
             **more,
         )
     finally:

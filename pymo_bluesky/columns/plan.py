@@ -217,6 +217,11 @@ class ColumnPlan:
         return len(self.signatures) > 1
 
     @property
+    def has_gaps(self) -> bool:
+        """Whether some rows have no value."""
+        return GONE in self.signatures
+
+    @property
     def keeps(self) -> bool:
         """Whether some values fit no array and are kept beside it."""
         return KEPT in self.signatures
@@ -314,6 +319,7 @@ class ColumnPlan:
         *,
         start: int = 0,
         rows: int | None = None,
+        shared: bool = False,
     ) -> list[Any]:
         """The values of a block again.
 
@@ -326,6 +332,8 @@ class ColumnPlan:
         start, rows
             First row of the block in the column, and how many: needed where nothing
             is stored.
+        shared
+            Whether equal rows may be one object.
         """
         n = next((len(a) for a in (base, codes) if a is not None), rows or 0)
         if self.first is not None:
@@ -333,7 +341,8 @@ class ColumnPlan:
         if len(self.signatures) == 1 and base is not None:
             return decode_uniform(base, self.signatures[0])
         if codes is None and self.signatures[0].container == "value":
-            return _repeated(self.signatures[0].dtype, n)
+            text = self.signatures[0].dtype
+            return [from_json(text)] * n if shared else _repeated(text, n)
         if codes is None:
             codes = np.zeros(n, np.uint16)
         values: list[Any] = []

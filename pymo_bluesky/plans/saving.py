@@ -15,6 +15,7 @@ from ..layouts import layout_named
 from ..live.pictures import Pictures
 from ..names import safe_name
 from ..writer import PymodaqWriter
+from ..writer.options import packed_by
 
 __all__ = ["ContinuousSaving", "SnapshotSaving"]
 
@@ -40,6 +41,7 @@ class _OwnFile:
                 "give what else `PymodaqWriter` takes"
             )
         self.layout = layout_named(layout)
+        packed_by(writer.get("compression"), writer.get("compression_level"))
         self.path: Path | None = None
         self._options = dict(writer)
         self._writer: PymodaqWriter | None = None
@@ -88,7 +90,7 @@ class ContinuousSaving(_OwnFile):
     layout
         ``"pymodaq5"`` or ``"pymodaq3"``.
     **writer
-        What else `PymodaqWriter` takes.
+        What else `PymodaqWriter` takes: `compression` and `compression_level`, say.
 
     Attributes
     ----------
@@ -162,7 +164,7 @@ class SnapshotSaving(_OwnFile):
     picture
         Whether there is a picture; one that cannot be made is told in the log.
     **writer
-        What else `PymodaqWriter` takes.
+        What else `PymodaqWriter` takes: `compression` and `compression_level`, say.
 
     Raises
     ------

@@ -5,19 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 
-from ..blocks import TUPLE, ColumnKey
-from ..columns import ABSENT, ColumnPlan
+from ..blocks import ColumnKey
+from ..columns import ColumnPlan
 from ..errors import FormatError
 from ..navigation.points import pieces
 from ..values import from_json
+from .paging import (
+    FILLED,
+    Block,
+    PageForm,
+    has_gaps,
+    page_of,
+    runs_of,
+    without_absent,
+)
 
 __all__ = ["ScanNode", "StreamRows", "lines_of", "text_lines"]
 
-_ROWS = 1024
+_ROWS = 4096
 _BYTES = 8 * 2**20
 _TEXT = 2**20
 
@@ -114,11 +123,6 @@ class _Column:
         return math.prod(self.plan.shape) * np.dtype(self.plan.dtype).itemsize
 
 
-Block = dict[ColumnKey, list[Any]]
-PageForm = Mapping[ColumnKey, str | None]
-"""The columns of a page that were arrays; their dtype where the values do not tell."""
-
-
 @dataclass(slots=True)
 class StreamRows:
     """Reads the rows of one stream in blocks, in order."""
@@ -132,6 +136,7 @@ class StreamRows:
     codes: ScanNode | None
     kept: Iterator[list[Any]]
     page_forms: Iterator[tuple[int, PageForm]]
+    merged: bool = False
     _row: int = 0
     _block: Block = field(default_factory=dict[ColumnKey, list[Any]])
     _left: int = 0
@@ -140,10 +145,18 @@ class StreamRows:
         default_factory=list[tuple[int, ColumnKey, Any]]
     )
     _pools: dict[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
+    _gappy: tuple[ColumnKey, ...] = ()
 
     @classmethod
-    def read(cls, scan: ScanNode, number: int, about: Mapping[str, Any]) -> StreamRows:
-        """The rows of a stream by its number, ready to be read."""
+    def read(
+        cls,
+        scan: ScanNode,
+        number: int,
+        about: Mapping[str, Any],
+        *,
+        merged: bool = False,
+    ) -> StreamRows:
+        """The rows of a stream by its number, ready to be read; `merged`: as pages."""
         group = f"Documents/Events{number:03d}"
         forms = [
             (rows, {ColumnKey(group, name): dtype for group, name, dtype in arrays})
@@ -159,6 +172,7 @@ class StreamRows:
             codes=scan.get(f"{group}/Codes"),
             kept=_kept_lines(scan, number),
             page_forms=iter(forms),
+            merged=merged,
         )
 
     # -------------------------------------------------------------------- documents
@@ -170,26 +184,39 @@ class StreamRows:
             count -= n
             tops = [(k, v) for k, v in block.items() if not k.group]
             names = [k.name for k, _ in tops]
-            data, times = _rows_of(block, "data", n), _rows_of(block, "timestamps", n)
-            gaps = _has_gaps(v for _, v in tops)
+            data, times = (self._rows_of(block, g, n) for g in ("data", "timestamps"))
+            gaps = self._has_gaps(block, "")
             for i, row in enumerate(zip(*(v for _, v in tops), strict=True)):
                 event = dict(zip(names, row, strict=True))
                 event["data"], event["timestamps"] = data[i], times[i]
-                yield _without_absent(event) if gaps else event
+                yield without_absent(event) if gaps else event
+
+    def _rows_of(self, block: Block, group: str, n: int) -> list[dict[str, Any]]:
+        columns = [(k.name, v) for k, v in block.items() if k.group == group]
+        if not columns:
+            return [{} for _ in range(n)]
+        names = [name for name, _ in columns]
+        rows = [
+            dict(zip(names, row, strict=True))
+            for row in zip(*(v for _, v in columns), strict=True)
+        ]
+        if self._has_gaps(block, group):
+            return [without_absent(row) for row in rows]
+        return rows
+
+    def _has_gaps(self, block: Block, group: str) -> bool:
+        return any(k.group == group and has_gaps(block[k]) for k in self._gappy)
 
     def pages_of(self, count: int) -> Iterator[dict[str, Any]]:
         """The next events as pages; rows of one page have the same members."""
         while count:
             block, n = self._take(count)
             count -= n
-            forms = _forms(block)
-            at = 0
-            while at < n:
-                end = at + 1
-                while end < n and forms[end] == forms[at]:
-                    end += 1
-                yield _page({k: v[at:end] for k, v in block.items()}, {})
-                at = end
+            for at, end in runs_of(block, self._gappy):
+                part = block
+                if end - at < n:
+                    part = {k: v[at:end] for k, v in block.items()}
+                yield page_of(part, {}, self._gappy)
 
     def next_page(self) -> dict[str, Any]:
         """The next page, as it was."""
@@ -200,7 +227,7 @@ class StreamRows:
             rows -= n
             for key, values in block.items():
                 whole[key].extend(values)
-        return _page(whole, arrays)
+        return page_of(whole, arrays, self._gappy)
 
     # ------------------------------------------------------------------------- rows
 
@@ -229,6 +256,8 @@ class StreamRows:
             points = np.asarray(self.index[rows])
         codes = None if self.codes is None else np.asarray(self.codes[rows])
         kept = self._kept_of(rows)
+        # Where every row has a value, none is looked at to see whether it has.
+        self._gappy = tuple(c.key for c in self.columns if c.plan.has_gaps)
         self._pools.clear()
         self._block = {
             c.key: c.plan.decode(
@@ -237,6 +266,7 @@ class StreamRows:
                 kept.get(c.key, {}),
                 start=rows.start,
                 rows=n,
+                shared=self.merged and c.key == FILLED,
             )
             for c in self.columns
         }
@@ -328,71 +358,3 @@ def _piecewise(array: ScanNode, points: np.ndarray, shape: Sequence[int]) -> np.
         )
         values[run.row : run.row + run.length] = part[::-1] if run.backwards else part
     return values
-
-
-def _rows_of(block: Block, group: str, n: int) -> list[dict[str, Any]]:
-    columns = [(k.name, v) for k, v in block.items() if k.group == group]
-    if not columns:
-        return [{} for _ in range(n)]
-    names = [name for name, _ in columns]
-    rows = [
-        dict(zip(names, row, strict=True))
-        for row in zip(*(v for _, v in columns), strict=True)
-    ]
-    if _has_gaps(v for _, v in columns):
-        return [_without_absent(row) for row in rows]
-    return rows
-
-
-def _forms(block: Block) -> list[Any]:
-    """Of each row, what must be equal for two rows to stand in one page."""
-    gappy = [values for values in block.values() if _has_gaps(iter([values]))]
-    absent = [[value is ABSENT for value in values] for values in gappy]
-    owners = block[ColumnKey("", "descriptor")]
-    filled = block.get(ColumnKey("", "filled"), owners)
-    none: frozenset[Any] = frozenset()
-    names: list[frozenset[Any] | None] = [
-        (frozenset(cast(Any, f)) if f else none) if isinstance(f, dict) else None
-        for f in filled
-    ]
-    return list(zip(owners, names, *absent, strict=True))
-
-
-def _has_gaps(columns: Iterator[list[Any]]) -> bool:
-    return any(type(ABSENT) in set(map(type, values)) for values in columns)
-
-
-def _without_absent(members: dict[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in members.items() if v is not ABSENT}
-
-
-def _page(block: Block, arrays: PageForm) -> dict[str, Any]:
-    page: dict[str, Any] = {"data": {}, "timestamps": {}}
-    for key, values in block.items():
-        if _has_gaps(iter([values])):
-            continue
-        if not key.group and key.name == "descriptor":
-            page[key.name] = values[0]
-        elif not key.group and key.name == "filled" and isinstance(values[0], dict):
-            names = dict.fromkeys(name for row in values for name in row)
-            page[key.name] = {name: [row[name] for row in values] for name in names}
-        else:
-            column = _as_column(values, arrays[key]) if key in arrays else values
-            (page[key.group] if key.group else page)[key.name] = column
-    return page
-
-
-def _as_column(values: list[Any], dtype: str | None) -> np.ndarray | tuple[Any, ...]:
-    """Values in the container that their page had for them."""
-    if dtype == TUPLE:
-        return tuple(values)
-    if dtype is not None and np.dtype(dtype).kind in "OSTU":
-        column = np.empty(len(values), np.dtype(dtype))
-        for n, value in enumerate(values):
-            column[n] = value
-        return column
-    if isinstance(values[0], np.ndarray):
-        first = cast(Any, values[0])  # numpy alone would change their byte order
-        out = np.empty((len(values), *first.shape), first.dtype)
-        return np.stack(values, out=out)
-    return np.array(values) if dtype is None else np.array(values).astype(dtype)

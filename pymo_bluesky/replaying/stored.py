@@ -61,7 +61,8 @@ def replay_stored(
     if index is None:
         raise FormatError(f"{scan.path} holds no documents of a bluesky run")
     streams = [
-        StreamRows.read(scan, n, about) for n, about in enumerate(index["streams"])
+        StreamRows.read(scan, n, about, merged=pages)
+        for n, about in enumerate(index["streams"])
     ]
     loose = loose_documents(scan)
     order = scan.get("Documents/Order")

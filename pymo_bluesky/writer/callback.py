@@ -97,7 +97,7 @@ class PymodaqWriter:
     FormatError
         When `append_to` is no PyMoDAQ dataset, or one of before 2.0.1.
     PymoError
-        For options that contradict each other, or ask for what is not installed.
+        For options that contradict each other, or need what is not installed.
     WriteError
         From a call: the document could not be made safe, or the scan not be added.
 
@@ -146,14 +146,11 @@ class PymodaqWriter:
             renew=renew,
             max_bytes=max_bytes,
         )
-        if append_to is not None:
-            self._go_on_with(Path(append_to).expanduser().absolute(), layout)
+        self._go_on_with(append_to, layout)
         self.layout: Layout = self._datasets.layout
         self._landing = self._made_landing(lock_timeout)
-        self._homes = Homes()
-        self._lost: dict[str, str] = {}
-        self._lock = threading.RLock()
-        self._handler = LogLines(self._runs)
+        self._homes, self._lost = Homes(), dict[str, str]()
+        self._lock, self._handler = threading.RLock(), LogLines(self._runs)
         self._syncing = Syncing(self._runs, sync_interval)
         if max_pending is not None:
             weakref.finalize(self, drain, self._runs)  # at exit, too
@@ -169,7 +166,12 @@ class PymodaqWriter:
             compression=self._compression,
         )
 
-    def _go_on_with(self, dataset: Path, layout: str | None) -> None:
+    def _go_on_with(
+        self, path: str | os.PathLike[str] | None, layout: str | None
+    ) -> None:
+        if path is None:
+            return
+        dataset = Path(path).expanduser().absolute()
         self._datasets.go_on_with(dataset)
         found = self._datasets.layout.name
         if layout not in (None, found):
