@@ -45,12 +45,12 @@ def _size(doc: dict[str, Any]) -> int:
     return sum(np.asarray(v).nbytes for v in doc["data"].values())
 
 
-def _key(shape: tuple[int, ...] = (), dtype: str = "<f8") -> dict[str, Any]:
+def key(shape: tuple[int, ...] = (), dtype: str = "<f8") -> dict[str, Any]:
     kind = "array" if shape else "number"
     return {"source": "SIM:x", "dtype": kind, "shape": shape, "dtype_numpy": dtype}
 
 
-def _run(
+def run(
     points: int,
     keys: dict[str, dict[str, Any]],
     values: Callable[[int], dict[str, Any]],
@@ -114,23 +114,23 @@ def _scalars(
     table = np.random.default_rng(seed).random((points, len(names))).tolist()
     for n, row in enumerate(table):
         row[:motors] = [0.1 * n] * motors
-    keys = {name: _key() for name in names}
+    keys = {name: key() for name in names}
     return keys, lambda n: dict(zip(names, table[n], strict=True)), moved
 
 
 def _steps(scale: float, *, page: int = 0) -> list[list[Document]]:
     points = max(4, int(20_000 * scale))
     keys, values, motors = _scalars(points, 2, 4)
-    return [_run(points, keys, values, motors=motors, page=page)]
+    return [run(points, keys, values, motors=motors, page=page)]
 
 
 def _spectra(scale: float) -> list[list[Document]]:
     points = max(4, int(2000 * scale))
     keys, values, motors = _scalars(points, 2, 2)
     spectra = np.random.default_rng(1).random((points, 2048))
-    keys["spectrum"] = _key((2048,))
+    keys["spectrum"] = key((2048,))
     return [
-        _run(
+        run(
             points,
             keys,
             lambda n: {**values(n), "spectrum": spectra[n].copy()},
@@ -149,9 +149,9 @@ def _camera(scale: float, *, photons: bool = False) -> list[list[Document]]:
         else rng.integers(0, 4096, (1024, 1024), dtype=np.uint16)
         for _ in range(min(points, 40))
     ]
-    keys["image"] = _key((1024, 1024), "<u2")
+    keys["image"] = key((1024, 1024), "<u2")
     return [
-        _run(
+        run(
             points,
             keys,
             lambda n: {**values(n), "image": frames[n % len(frames)]},
@@ -164,14 +164,14 @@ def _many(scale: float) -> list[list[Document]]:
     runs: list[list[Document]] = []
     for seed in range(max(2, int(200 * scale))):
         keys, values, motors = _scalars(25, 2, 4, seed)
-        runs.append(_run(25, keys, values, motors=motors))
+        runs.append(run(25, keys, values, motors=motors))
     return runs
 
 
 def _monitor(scale: float) -> list[list[Document]]:
     points = max(4, int(100_000 * scale))
     keys, values, _ = _scalars(points, 0, 1)
-    return [_run(points, keys, values, stream="d0_monitor")]
+    return [run(points, keys, values, stream="d0_monitor")]
 
 
 _WORKLOADS: dict[str, tuple[str, Callable[[float], list[list[Document]]]]] = {

@@ -1,4 +1,4 @@
-"""Which files of a folder can be datasets; looks into none of them."""
+"""Which files of a folder can be datasets or journals; looks into none of them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,24 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["datasets_below"]
+__all__ = ["JOURNAL", "datasets_below", "journals_in"]
+
+JOURNAL = ".journal"
+"""Ends the name of the journal of a run that goes on, or was cut off."""
 
 _SUFFIXES = (".h5", ".hdf5")
+
+
+def journals_in(folder: Path) -> list[Path]:
+    """Files in a folder that have the name of a journal.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> journals_in(Path(tempfile.mkdtemp()))
+    []
+    """
+    return list(folder.glob(f"*{JOURNAL}"))
 
 
 def datasets_below(

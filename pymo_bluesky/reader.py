@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ._lazy import lazily
 from .allowed import External
-from .following import follow as followed
-from .following import open_live, require_plain
+from .folders import JOURNAL, journals_in
 from .reading import Dataset, Module, Scan, Scans, Stream
 from .reading.dataset import layout_of as identify
 from .reading.dataset import scan_nodes
-from .reading.validating import validate
 from .store.rules import MEMORY
+
+if TYPE_CHECKING:
+    from .reading.validating import validate
 
 __all__ = [
     "Dataset",
@@ -28,6 +30,8 @@ __all__ = [
     "scan_nodes",
     "validate",
 ]
+
+__getattr__ = lazily("pymo_bluesky", {"validate": "reading.validating"})
 
 
 def open_dataset(
@@ -71,7 +75,12 @@ def open_dataset(
     """
     if isolated:
         return Dataset(Path(path), external=external, memory=memory, isolated=True)
-    return open_live(Path(path), external=external, memory=memory)
+    found = Path(path)
+    if not found.name.endswith(JOURNAL) and not journals_in(found.absolute().parent):
+        return Dataset(found, external=external, memory=memory)
+    from .following import open_live  # imports all that makes a scan of a journal
+
+    return open_live(found, external=external, memory=memory)
 
 
 def replay(
@@ -134,6 +143,9 @@ def replay(
         With `follow`, at the end, when a writer died before its run stopped.
     """
     if follow:
+        from .following import follow as followed
+        from .following import require_plain
+
         require_plain(pages=pages, fill=fill)
         yield from followed(
             Path(path), scan=scan, poll=poll, timeout=timeout, linger=linger

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..errors import NotFoundError
-from ..replaying.rows import lines_of
+from ..replaying.loose import lines_of
 from ..store.nodes import Node
 from ..store.opening import LazyArray, Source
 from ..values import from_json

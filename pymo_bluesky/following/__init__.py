@@ -6,9 +6,14 @@ journal, and that is read without a lock.
 
 from __future__ import annotations
 
-from .datasets import LiveDataset, RunningScan, open_live
-from .documents import follow, require_plain
-from .journals import journals_of
+from typing import TYPE_CHECKING
+
+from .._lazy import lazily
+
+if TYPE_CHECKING:
+    from .datasets import LiveDataset, RunningScan, open_live
+    from .documents import follow, require_plain
+    from .journals import journals_of
 
 __all__ = [
     "LiveDataset",
@@ -18,3 +23,15 @@ __all__ = [
     "open_live",
     "require_plain",
 ]
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "LiveDataset": "datasets",
+        "RunningScan": "datasets",
+        "follow": "documents",
+        "journals_of": "journals",
+        "open_live": "datasets",
+        "require_plain": "documents",
+    },
+)

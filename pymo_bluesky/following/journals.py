@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import JournalError
-from ..journal import SUFFIX, Journal
+from ..folders import journals_in
+from ..journal import Journal
 
 __all__ = ["journals_of"]
 
@@ -20,7 +21,7 @@ def journals_of(dataset: Path) -> list[Path]:
     []
     """
     found: list[tuple[float, Path]] = []
-    for path in dataset.parent.glob(f"*{SUFFIX}"):
+    for path in journals_in(dataset.parent):
         try:
             if Journal(path).about.get("dataset") == dataset.name:
                 found.append((path.stat().st_ctime, path))

@@ -19,7 +19,7 @@ from ..errors import FormatError
 from ..layouts import Layout, Role
 from ..layouts.placing import place_column
 from ..operations import Append, Operation, SetAttributes
-from ..replaying.rows import text_lines
+from ..replaying.loose import text_lines
 from ..store import Node, Tree, append_to
 from .digests import Digest, about_of, digest_of, rows_digest, take
 from .ledger import Ledger

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..errors import JournalError
+from ..folders import JOURNAL
 from ..forms import ROWS, Rows
 from ..values import pack, unpack
 from .rowing import FORM, HEAD, ROW, RowReader, RowRecords
@@ -38,7 +39,7 @@ __all__ = [
     "as_record",
 ]
 
-SUFFIX = ".journal"
+SUFFIX = JOURNAL
 ABOUT = "journal"
 """Name of a record that tells what the journal is for; a later one amends the first."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..allowed import Allowed, External
 from ..errors import FormatError, Problem, printable
@@ -22,17 +22,18 @@ from ..layouts.assembling import assemble, xml_bytes
 from ..layouts.pickled import plain_value
 from ..layouts.recognising import Seen, Watch, identify, look, roots
 from ..layouts.table import Layout, Role
-from ..replaying import loose_documents, replay_stored, stored_index
+from ..replaying.loose import loose_documents, stored_index
 from ..settings import Parameter
 from ..store.nodes import Node
 from ..store.opening import LazyArray, Source, Tree
 from ..store.rules import MEMORY
-from ..synthesis import Origin, synthesise
 from ..twigs import Shown, Twig, drawn
-from .filling import replay_filled
 from .scan import Content, Place, Scan, Scans, about
 from .showing import dataset_twig
 from .stream import parsed_settings
+
+if TYPE_CHECKING:
+    from ..synthesis import Origin
 
 DAMAGE = (LookupError, TypeError, ValueError, AttributeError, RuntimeError)
 """What reading documents raises where they are not what they were written as."""
@@ -228,13 +229,20 @@ class Dataset(Shown):
         """Documents of a scan: those that went in, else made from the tree."""
         with self._documents_of(scan) as (node, stored):
             self._reckon(scan, stored_index(node))
+            # Each way to documents is imported when it is gone: a look needs none.
             if not stored:
+                from ..synthesis import synthesise
+
                 origin = self._origin(scan)
                 yield from synthesise(scan.assembled.scan, origin, pages=pages)
             elif fill:
+                from .filling import replay_filled
+
                 folder, allowed = self.path.parent, self._fillable
                 yield from replay_filled(node, folder, allowed, pages=pages)
             else:
+                from ..replaying.stored import replay_stored
+
                 yield from replay_stored(node, pages=pages)
 
     def outline(self, scan: Scan) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -243,6 +251,8 @@ class Dataset(Shown):
             if stored:
                 yield from loose_documents(node)
             else:
+                from ..synthesis import synthesise
+
                 origin = self._origin(scan)
                 yield from synthesise(scan.assembled.scan, origin, events=False)
 
@@ -276,6 +286,8 @@ class Dataset(Shown):
             )
 
     def _origin(self, scan: Scan) -> Origin:
+        from ..synthesis import Origin
+
         problems = scan.problems
         return Origin(
             layout=self.layout,

@@ -22,7 +22,7 @@ from ..assets.resources import Source
 from ..assets.sources import AssetFiles
 from ..errors import FormatError, NotFoundError, PymoError
 from ..replaying import ScanNode, loose_documents, replay_stored, stored_index
-from ..replaying.rows import text_lines
+from ..replaying.loose import text_lines
 from ..values import from_json
 
 __all__ = ["Notes", "Whereabouts", "replay_filled"]

@@ -14,7 +14,7 @@ from ..errors import FormatError, Problem, printable
 from ..layouts.recognising import Seen, Watch, look
 from ..layouts.table import Layout
 from ..replaying import loose_documents, stored_index
-from ..replaying.rows import text_lines
+from ..replaying.loose import text_lines
 from ..store.nodes import Node
 from ..store.opening import Source, Tree
 from ..store.rules import MEMORY

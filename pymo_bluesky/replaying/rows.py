@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from ..columns import ColumnPlan
 from ..errors import FormatError
 from ..navigation.points import pieces
 from ..values import from_json
+from .loose import text_lines
+from .nodes import ScanNode
 from .paging import (
     FILLED,
     Block,
@@ -24,56 +26,10 @@ from .paging import (
     without_absent,
 )
 
-__all__ = ["ScanNode", "StreamRows", "lines_of", "text_lines"]
+__all__ = ["StreamRows"]
 
 _ROWS = 4096
 _BYTES = 8 * 2**20
-_TEXT = 2**20
-
-
-class ScanNode(Protocol):
-    """A group or array of a file, as the store gives it."""
-
-    @property
-    def path(self) -> str:
-        """Where it is."""
-        ...
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of an array."""
-        ...
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of an array."""
-        ...
-
-    def get(self, path: str, /) -> ScanNode | None:
-        """A node below, or None."""
-        ...
-
-    def __getitem__(self, key: Any, /) -> Any:
-        """Part of an array."""
-        ...
-
-
-def text_lines(scan: ScanNode, name: str) -> Iterator[bytes]:
-    """Lines of a text of the store, read piece by piece."""
-    node = scan.get(f"Documents/{name}")
-    if node is not None:
-        yield from lines_of(node)
-
-
-def lines_of(node: ScanNode) -> Iterator[bytes]:
-    """Lines of a text that is stored as numbers, shape (n,), read piece by piece."""
-    rest = b""
-    for at in range(0, node.shape[0], _TEXT):
-        lines = (rest + np.asarray(node[at : at + _TEXT]).tobytes()).split(b"\n")
-        rest = lines.pop()
-        yield from lines
-    if rest:
-        raise FormatError(f"{node.path}: the last line is cut off")
 
 
 @dataclass(slots=True)

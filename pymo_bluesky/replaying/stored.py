@@ -3,41 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from ..errors import FormatError
-from ..values import from_json
-from .rows import ScanNode, StreamRows, text_lines
+from .loose import loose_documents, stored_index
+from .nodes import ScanNode
+from .rows import StreamRows
 
-__all__ = [
-    "ScanNode",
-    "loose_documents",
-    "replay_stored",
-    "stored_index",
-    "values_beside_tree",
-]
-
-
-def stored_index(scan: ScanNode) -> dict[str, Any] | None:
-    """What the document store of a scan says of itself; None when there is none.
-
-    Raises
-    ------
-    FormatError
-        When it is damaged or of a later format.
-    """
-    node = scan.get("Documents/Index")
-    if node is None:
-        return None
-    index = from_json(bytes(np.asarray(node[()], np.uint8)))
-    if not isinstance(index, dict) or cast(Any, index).get("format") != 1:
-        raise FormatError(
-            f"{node.path}: a document store of format 1 was expected; this one needs a "
-            "later version of pymo_bluesky"
-        )
-    return cast(dict[str, Any], index)
+__all__ = ["replay_stored", "values_beside_tree"]
 
 
 def replay_stored(
@@ -80,19 +55,6 @@ def replay_stored(
             yield from (("event_page", page) for page in stream.pages_of(count))
         else:
             yield from (("event", event) for event in stream.events(count))
-
-
-def loose_documents(scan: ScanNode) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The documents of a scan that are not events, in their order: the start first.
-
-    Raises
-    ------
-    FormatError
-        When the document store is damaged.
-    """
-    for line in text_lines(scan, "Loose"):
-        name, doc = from_json(line)
-        yield name, doc
 
 
 def values_beside_tree(scan: ScanNode, stream: str) -> dict[str, np.ndarray]:

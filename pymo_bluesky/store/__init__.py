@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-from .nodes import Node
-from .opening import Tree, open_tree
-from .texts import attribute_as_read
-from .writing import append_to, create
+from typing import TYPE_CHECKING
+
+from .._lazy import lazily
+
+if TYPE_CHECKING:
+    from .nodes import Node
+    from .opening import Tree, open_tree
+    from .texts import attribute_as_read
+    from .writing import append_to, create
 
 __all__ = ["Node", "Tree", "append_to", "attribute_as_read", "create", "open_tree"]
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "Node": "nodes",
+        "Tree": "opening",
+        "append_to": "writing",
+        "attribute_as_read": "texts",
+        "create": "writing",
+        "open_tree": "opening",
+    },
+)

@@ -11,7 +11,6 @@ import h5py
 import numpy as np
 from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
 
-from ..assets.following import stray
 from .filters import has_filter
 from .rules import Rules
 
@@ -62,6 +61,8 @@ def _leading(array: h5py.Dataset, rules: Rules) -> str:
     address = int(h5o.get_info(array.id).addr)
     known = rules.stray(address)
     if known is None:
+        from ..assets.following import stray  # few datasets lead to other files
+
         return rules.note_stray(address, stray(array, rules.allowed))
     return known
 

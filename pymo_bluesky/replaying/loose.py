@@ -1,0 +1,70 @@
+"""The document store of a scan but its events: texts and JSON; knows no columns.
+
+Light, for a listing of a thousand scans asks for no more than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import numpy as np
+
+from ..errors import FormatError
+from ..values import from_json
+from .nodes import ScanNode
+
+__all__ = ["lines_of", "loose_documents", "stored_index", "text_lines"]
+
+_TEXT = 2**20
+
+
+def text_lines(scan: ScanNode, name: str) -> Iterator[bytes]:
+    """Lines of a text of the store, read piece by piece."""
+    node = scan.get(f"Documents/{name}")
+    if node is not None:
+        yield from lines_of(node)
+
+
+def lines_of(node: ScanNode) -> Iterator[bytes]:
+    """Lines of a text that is stored as numbers, shape (n,), read piece by piece."""
+    rest = b""
+    for at in range(0, node.shape[0], _TEXT):
+        lines = (rest + np.asarray(node[at : at + _TEXT]).tobytes()).split(b"\n")
+        rest = lines.pop()
+        yield from lines
+    if rest:
+        raise FormatError(f"{node.path}: the last line is cut off")
+
+
+def stored_index(scan: ScanNode) -> dict[str, Any] | None:
+    """What the document store of a scan says of itself; None when there is none.
+
+    Raises
+    ------
+    FormatError
+        When it is damaged or of a later format.
+    """
+    node = scan.get("Documents/Index")
+    if node is None:
+        return None
+    index = from_json(bytes(np.asarray(node[()], np.uint8)))
+    if not isinstance(index, dict) or cast(Any, index).get("format") != 1:
+        raise FormatError(
+            f"{node.path}: a document store of format 1 was expected; this one needs a "
+            "later version of pymo_bluesky"
+        )
+    return cast(dict[str, Any], index)
+
+
+def loose_documents(scan: ScanNode) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The documents of a scan that are not events, in their order: the start first.
+
+    Raises
+    ------
+    FormatError
+        When the document store is damaged.
+    """
+    for line in text_lines(scan, "Loose"):
+        name, doc = from_json(line)
+        yield name, doc
