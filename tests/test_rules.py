@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from pymo_bluesky import export
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "pymo_bluesky"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -61,6 +63,38 @@ def test_importing_the_package_loads_nothing_heavy():
         check=True,
     )
     assert not set(HEAVY) & set(done.stdout.split())
+
+
+WRITING = ("append", "building", "journal", "recording", "store.writing", "writer")
+REPLAYING = ("assets", "columns", "navigation", "replaying.rows", "synthesis")
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "unneeded"),
+    [
+        ("open_dataset", "", (*WRITING, *REPLAYING, "following")),
+        ("open_dataset", ".scans[0].attributes", (*WRITING, *REPLAYING)),
+        ("open_dataset", ".tree()", (*WRITING, *REPLAYING)),
+        ("replay", ".__next__()", (*WRITING, "assets", "synthesis", "following")),
+        ("PymodaqWriter", "", ("catalog", "following", "reader", "synthesis")),
+    ],
+)
+def test_what_is_done_imports_only_what_it_needs(name, code, unneeded, tmp_path):
+    start = {"uid": "4b1d", "time": 0.0, "plan_name": "count"}
+    stop = {"uid": "5c2e", "time": 1.0, "run_start": "4b1d", "exit_status": "success"}
+    export([("start", start), ("stop", stop)], tmp_path, "a")
+    ask = f"{name}(path){code}" if code else name
+    script = f"import sys; path = sys.argv[1]; from pymo_bluesky import {name}; {ask}"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{script}; print(*sys.modules)", tmp_path / "a.h5"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(done.stdout.split())
+    assert "pymo_bluesky" in loaded
+    assert not {f"pymo_bluesky.{name}" for name in unneeded} & loaded
+    assert not (set(HEAVY) - {"h5py"}) & loaded
 
 
 @pytest.mark.parametrize("heading", ["Try it", "Test it"])

@@ -84,7 +84,7 @@ def _about(scan: Scan) -> tuple[Mapping[str, Any], str]:
     documents = scan.outline()
     start = _start(documents)
     # A scan of ours repeats it in its attributes, where it is found faster.
-    status = scan.attributes.get("exit_status")
+    status = scan.exit_status
     if not status:
         stops = [doc for name, doc in documents if name == "stop"]
         status = stops[-1].get("exit_status") if stops else ""
@@ -112,7 +112,7 @@ def _held(path: str) -> bool:
 
 def _passed_over(dataset: Dataset) -> Iterator[Problem]:
     """Nodes that would be scans if they were not damaged."""
-    for problem in dataset.outer_problems:
+    for problem in dataset.passed_over:  # without its log
         if problem.kind in ("not-read", "damaged"):
             yield replace(problem, loc=printable(problem.loc), severity="warning")
 

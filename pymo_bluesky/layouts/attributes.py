@@ -13,7 +13,7 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -40,11 +40,11 @@ class Decoded(Mapping[str, Any]):
     decode
         What makes a value of them.
     names
-        Name here -> name of the attribute.
+        Gives name here -> name of the attribute, when somebody asks.
 
     Examples
     --------
-    >>> Decoded({"Move_name": b"X"}, decode, {"name": "Move_name"})["name"]
+    >>> Decoded({"Move_name": b"X"}, decode, lambda: {"name": "Move_name"})["name"]
     'X'
     """
 
@@ -52,10 +52,14 @@ class Decoded(Mapping[str, Any]):
         self,
         stored: Mapping[str, Any],
         decode: Callable[[Any], Any],
-        names: Mapping[str, str],
+        names: Callable[[], Mapping[str, str]],
     ) -> None:
-        self._stored, self._decode, self._names = stored, decode, names
+        self._stored, self._decode, self._told = stored, decode, names
         self._known: dict[str, Any] = {}
+
+    @cached_property
+    def _names(self) -> Mapping[str, str]:
+        return self._told()
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._known:

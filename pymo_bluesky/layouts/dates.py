@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 import re
+from typing import Any
 
-__all__ = ["read_date"]
+__all__ = ["dated", "read_date"]
 
 _QT = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}) (\d{1,2}):(\d{1,2}):(\d{1,2})")
 
@@ -33,6 +34,18 @@ def read_date(text: object) -> datetime.datetime | None:
     return _date(year, month, day, hour, minute, second) or _date(
         year, minute, day, hour, month, second
     )
+
+
+def dated(about: dict[str, Any]) -> dict[str, Any]:
+    """Attributes of a node with its date put right, as ISO text.
+
+    Examples
+    --------
+    >>> dated({"author": "me", "date_time": "22/53/2026 15:11:33"})
+    {'author': 'me', 'date_time': '2026-11-22 15:53:33'}
+    """
+    date = read_date(about.get("date_time"))
+    return about if date is None else {**about, "date_time": date.isoformat(" ")}
 
 
 def _date(*parts: int) -> datetime.datetime | None:

@@ -191,9 +191,10 @@ class Watch:
 
     def first_time(self, node: FileNode) -> bool:
         """Whether a node is met for the first time; hard links can make circles."""
-        if node.address in self._seen:
+        address = node.address
+        if address in self._seen:
             return False
-        self._seen.add(node.address)
+        self._seen.add(address)
         self.left -= 1
         if self.left < 0:
             raise FormatError(

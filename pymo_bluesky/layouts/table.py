@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from ..errors import LayoutError
@@ -300,26 +300,39 @@ class Layout:
         >>> PYMODAQ5.recognise(Role.RAW, "Scan002", node.attributes).number
         2
         """
-        same = {key: key for key in attributes}
-        decoded = Decoded(attributes, self.decode, same)
         for row in self.rows:
             if parent is None and row.role is not Role.ROOT:
                 continue
             if parent is not None and parent not in row.parents:
                 continue
             number = row.number_of(name) if row.name else 0
-            if number is None or not _bears(row, decoded):
+            if number is None or not self._bears(row, attributes):
                 continue
-            known = {row.fields[key]: key for key in same if key in row.fields}
-            mute = {*row.fields, *row.const, *_PYTABLES}
-            others = {key: key for key in same if key not in mute}
             return Recognised(
                 row,
                 number,
-                Decoded(attributes, self.decode, known),
-                Decoded(attributes, self.decode, others),
+                Decoded(attributes, self.decode, partial(_known, row, attributes)),
+                Decoded(attributes, self.decode, partial(_others, row, attributes)),
             )
         return None
+
+    def _bears(self, row: Row, attributes: Mapping[str, Any]) -> bool:
+        """Whether a node bears the class and the constant attributes of a row.
+
+        Which of PyTables' kinds of arrays it is says nothing: PyMoDAQ 1.x stored axes
+        as ARRAY, later ones as CARRAY or EARRAY.
+        """
+        stored = attributes.get("CLASS")
+        kind = None if stored is None else self.decode(stored)
+        if kind is not None:
+            families = {_FAMILIES[known.value] for known in row.kinds}
+            if _FAMILIES.get(str(kind)) not in families:
+                return False
+        return all(
+            name in attributes and self.decode(attributes[name]) == value
+            for name, value in row.const.items()
+            if name in ("type", "data_type") and value
+        )
 
     def decode(self, stored: Any) -> Any:
         """An attribute's value from what is stored; nothing is ever evaluated."""
@@ -336,19 +349,10 @@ _FAMILIES = {
 }
 
 
-def _bears(row: Row, attributes: Mapping[str, Any]) -> bool:
-    """Whether a node bears the class and the constant attributes of a row.
+def _known(row: Row, attributes: Mapping[str, Any]) -> dict[str, str]:
+    return {row.fields[key]: key for key in attributes if key in row.fields}
 
-    Which of PyTables' kinds of arrays it is says nothing: PyMoDAQ 1.x stored axes as
-    ARRAY, later ones as CARRAY or EARRAY.
-    """
-    kind = attributes.get("CLASS")
-    if kind is not None:
-        families = {_FAMILIES[known.value] for known in row.kinds}
-        if _FAMILIES.get(str(kind)) not in families:
-            return False
-    return all(
-        attributes.get(name) == value
-        for name, value in row.const.items()
-        if name in ("type", "data_type") and value
-    )
+
+def _others(row: Row, attributes: Mapping[str, Any]) -> dict[str, str]:
+    mute = {*row.fields, *row.const, *_PYTABLES}
+    return {key: key for key in attributes if key not in mute}

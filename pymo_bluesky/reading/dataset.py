@@ -19,16 +19,17 @@ from typing import TYPE_CHECKING, Any
 from ..allowed import Allowed, External
 from ..errors import FormatError, Problem, printable
 from ..layouts.assembling import assemble, xml_bytes
+from ..layouts.dates import dated
 from ..layouts.pickled import plain_value
 from ..layouts.recognising import Seen, Watch, identify, look, roots
 from ..layouts.table import Layout, Role
-from ..replaying.loose import loose_documents, stored_index
+from ..replaying.loose import has_documents, loose_documents, stored_index
 from ..settings import Parameter
 from ..store.nodes import Node
 from ..store.opening import LazyArray, Source, Tree
 from ..store.rules import MEMORY
 from ..twigs import Shown, Twig, drawn
-from .scan import Content, Place, Scan, Scans, about
+from .scan import Content, Place, Scan, Scans
 from .showing import dataset_twig
 from .stream import parsed_settings
 
@@ -160,6 +161,11 @@ class Dataset(Shown):
             return [*self.outer_problems, *inside]
 
     @property
+    def passed_over(self) -> list[Problem]:
+        """What lies outside its scans and cannot be read, or was not understood."""
+        return list(self._watch.problems)
+
+    @property
     def outer_problems(self) -> list[Problem]:
         """What is wrong with it outside its scans; reads the log."""
         _ = self.log  # its problems are noted when it is read
@@ -187,7 +193,16 @@ class Dataset(Shown):
     def about(self, path: str, role: Role) -> dict[str, Any]:
         """Attributes of the group of a scan."""
         with self._source.opened() as tree:
-            return about(self._look(tree, path, role, Watch(), frozenset(Role)))
+            return _about(self._look(tree, path, role, Watch(), frozenset(Role)))
+
+    def told(self, path: str, role: Role, name: str) -> Any:
+        """One attribute of the group of a scan; None when it is not there."""
+        fields = self._layout.row(role).fields
+        keys = [key for key, field in fields.items() if field == name]
+        with self._source.opened() as tree:
+            found = tree.node(path).attributes
+            stored = next((found[key] for key in keys if key in found), None)
+        return None if stored is None else self._layout.decode(stored)
 
     def content(self, path: str, role: Role) -> Content:
         """What is in the group of a scan."""
@@ -262,7 +277,7 @@ class Dataset(Shown):
         with self._source.opened() as tree:
             node = tree.node(scan.path)
             try:
-                yield node, stored_index(node) is not None
+                yield node, has_documents(node)
             except FormatError:
                 raise
             except DAMAGE as error:
@@ -322,6 +337,11 @@ def _line(row: bytes, unread: list[str]) -> str:
     return "\n".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
+def _about(seen: Seen) -> dict[str, Any]:
+    """Attributes of a node by the names of their fields, dates put right."""
+    return dated({**seen.others, **seen.fields})
+
+
 @dataclass(frozen=True, slots=True)
 class _Top:
     """What is outside the scans."""
@@ -343,8 +363,8 @@ class _Top:
         if root.below(Role.DIMENSION):  # a viewer's file of PyMoDAQ 1.4
             scans.insert(0, root)
         return cls(
-            root=about(root),
-            raw=about(raw) if raw else {},
+            root=_about(root),
+            raw=_about(raw) if raw else {},
             log=logs[0].node.path if logs else None,
             scans=tuple(
                 Place(seen.name, seen.number, seen.node.path, seen.role)

@@ -14,7 +14,6 @@ import numpy as np
 from ..errors import NotFoundError, Problem
 from ..layouts.assembling import Assembled
 from ..layouts.dates import read_date
-from ..layouts.recognising import Seen
 from ..layouts.table import Role
 from ..model import Array, Axis
 from ..settings import Parameter, Roi
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
     from ..labelled import Chunks
 
-__all__ = ["Content", "Place", "Scan", "ScanFile", "Scans", "about"]
+__all__ = ["Content", "Place", "Scan", "ScanFile", "Scans"]
 
 
 class Content(NamedTuple):
@@ -55,6 +54,10 @@ class ScanFile(Protocol):
 
     def about(self, path: str, role: Role) -> dict[str, Any]:
         """Attributes of the group of a scan."""
+        ...
+
+    def told(self, path: str, role: Role, name: str) -> Any:
+        """One attribute of the group of a scan."""
         ...
 
     def content(self, path: str, role: Role) -> Content:
@@ -98,6 +101,11 @@ class Scan(Shown):
     def attributes(self) -> Mapping[str, Any]:
         """Decoded, dates put right: author, date_time, scan_type, description, etc."""
         return MappingProxyType(self._file.about(self.path, self._role))
+
+    @property
+    def exit_status(self) -> str:
+        """How the run ended, as the scan itself tells it; empty when it does not."""
+        return str(self._file.told(self.path, self._role, "exit_status") or "")
 
     @property
     def _plain(self) -> dict[str, str | int | float]:
@@ -387,13 +395,3 @@ class Scans(Sequence[Scan]):
 
     def __repr__(self) -> str:
         return f"<{len(self)} scans: {', '.join(s.name for s in self._scans[:8])}>"
-
-
-def about(seen: Seen) -> dict[str, Any]:
-    """Attributes of a node by the names of their fields, dates put right."""
-    about = {**seen.others, **seen.fields}
-    for key in ("date_time",):
-        date = read_date(about.get(key))
-        if date is not None:
-            about[key] = date.isoformat(" ")
-    return about

@@ -14,7 +14,7 @@ from ..errors import FormatError
 from ..values import from_json
 from .nodes import ScanNode
 
-__all__ = ["lines_of", "loose_documents", "stored_index", "text_lines"]
+__all__ = ["has_documents", "lines_of", "loose_documents", "stored_index", "text_lines"]
 
 _TEXT = 2**20
 
@@ -35,6 +35,11 @@ def lines_of(node: ScanNode) -> Iterator[bytes]:
         yield from lines
     if rest:
         raise FormatError(f"{node.path}: the last line is cut off")
+
+
+def has_documents(scan: ScanNode) -> bool:
+    """Whether a scan has a document store; it is not looked into."""
+    return scan.get("Documents/Index") is not None
 
 
 def stored_index(scan: ScanNode) -> dict[str, Any] | None:

@@ -17,7 +17,6 @@ from ..errors import MissingExtraError
 
 __all__ = ["filters_of", "has_filter", "require"]
 
-_EXTRA = "compression"
 # As they are registered with the HDF Group.
 _LZ4, _BITSHUFFLE, _ZSTD = 32004, 32008, 32015
 _NUMBERS = {"lz4": _LZ4, "bitshuffle": _BITSHUFFLE, "zstd": _ZSTD}
@@ -35,7 +34,7 @@ def require(compression: Compression | None) -> None:
     if compression is None or compression.library == "gzip":
         return
     if not has_filter(_NUMBERS[compression.library]):
-        raise MissingExtraError.of("hdf5plugin", _EXTRA)
+        raise MissingExtraError.of("hdf5plugin", "compression")
 
 
 def has_filter(number: int) -> bool:

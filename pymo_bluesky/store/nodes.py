@@ -15,14 +15,15 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
-from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
+from h5py import h5l, h5o  # pyright: ignore[reportAttributeAccessIssue]
 
 from ..errors import FormatError, PymoError, printable
+from .attributes import Attributes, as_text, size_of
 from .reckoning import refusal, rows_at_once, too_costly
 from .rules import Rules
 from .virtual import mapping
 
-__all__ = ["Attributes", "Link", "Listing", "Node", "damage_told"]
+__all__ = ["Link", "Listing", "Node", "damage_told"]
 
 MAX_CHILDREN = 10_000
 """Nodes in one group; PyMoDAQ's numbering ends at 999 scans."""
@@ -116,10 +117,10 @@ class Node:
             When there are more than any PyMoDAQ file has; and for each that is asked
             for, when the attributes of the file take more memory than they may.
         """
-        return Attributes(self, self.attribute_names())
+        self._count_attributes()
+        return Attributes(self)
 
-    def attribute_names(self) -> list[str | bytes]:
-        """Names of its attributes; those that are not UTF-8 as bytes."""
+    def _count_attributes(self) -> None:
         with damage_told(self.path):
             count = h5py.h5a.get_num_attrs(self._object.id)
             if count > MAX_ATTRIBUTES:
@@ -127,6 +128,11 @@ class Node:
                     f"{printable(self.path)} has {count:,} attributes; at most "
                     f"{MAX_ATTRIBUTES:,} were expected"
                 )
+
+    def attribute_names(self) -> list[str | bytes]:
+        """Names of its attributes; those that are not UTF-8 as bytes."""
+        self._count_attributes()
+        with damage_told(self.path):
             return list(self._object.attrs)
 
     def has_attribute(self, name: str) -> bool:
@@ -271,7 +277,7 @@ class Node:
             if isinstance(found, Node):
                 nodes.append(found)
             else:
-                refused.append((_as_text(name), found))
+                refused.append((as_text(name), found))
         return Listing(tuple(nodes), tuple(refused))
 
     def children(self) -> Iterator[Node]:
@@ -280,7 +286,7 @@ class Node:
 
     def names(self) -> list[str]:
         """Names of what a group holds, links included."""
-        return [_as_text(name) for name in self._names()]
+        return [as_text(name) for name in self._names()]
 
     def _names(self) -> list[str | bytes]:
         with damage_told(self.path):
@@ -289,7 +295,7 @@ class Node:
                     f"{printable(self.path)} holds {len(self._object):,} nodes; at "
                     f"most {MAX_CHILDREN:,} were expected in one group"
                 )
-            return sorted(self._object, key=_as_text)
+            return sorted(self._object, key=as_text)
 
     def get(self, path: str) -> Node | None:
         """A node below, by its relative path; None when there is none."""
@@ -303,61 +309,26 @@ class Node:
 
     def _child(self, name: str | bytes) -> Node | str:
         """What hangs below under a name, or why it is not read."""
+        key = name if isinstance(name, bytes) else name.encode("utf-8")
+        # By the low-level calls: a listing of a thousand scans is made of these.
         try:
-            link = self._object.get(name, getlink=True)
-            if isinstance(link, h5py.ExternalLink):
+            here = self._object.id
+            kind = here.links.get_info(key).type
+            if kind == h5l.TYPE_EXTERNAL:
                 return "an external link, which is not followed"
-            if isinstance(link, h5py.SoftLink):
+            if kind == h5l.TYPE_SOFT:
                 return "a soft link, which is not followed"
-            found = self._object[name]
+            found = h5o.open(here, key)
+            if isinstance(found, h5py.h5g.GroupID):
+                found = h5py.Group(found)
+            elif kind == h5l.TYPE_HARD:
+                found = self._object[name]
         except (*_UNREADABLE, UnicodeError) as error:
             return f"damaged ({error})"
         if isinstance(found, h5py.Group | h5py.Dataset):
-            path = f"{self.path.rstrip('/')}/{_as_text(name)}"
+            path = f"{self.path.rstrip('/')}/{as_text(name)}"
             return Node(found, path, self.rules)
         return "neither a group nor an array"
-
-
-class Attributes(Mapping[str, Any]):
-    """Attributes of a node; few of them are looked at where there are many nodes."""
-
-    def __init__(self, node: Node, names: list[str | bytes]) -> None:
-        self._node = node
-        self._names = {_as_text(name): name for name in names}
-        self._known: dict[str, Any] = {}
-        self._size = 0
-        self._address: int | None = None
-
-    def __getitem__(self, name: str) -> Any:
-        raw = self._names[name]
-        if name not in self._known:
-            value = self._node.attribute(raw)
-            self._size += len(name) + _size(value)
-            if self._address is None:
-                self._address = self._node.address
-            self._node.rules.take(self._address, self._size, self._node.path)
-            self._known[name] = value
-        return self._known[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._names
-
-
-def _as_text(name: str | bytes) -> str:
-    """The name of a node; h5py gives those that are not UTF-8 as bytes."""
-    return name if isinstance(name, str) else name.decode("utf-8", "backslashreplace")
-
-
-def _size(value: Any) -> int:
-    if isinstance(value, np.ndarray) and value.dtype.hasobject:
-        return sum(_size(item) for item in value.flat)
-    return len(value) if isinstance(value, str | bytes) else np.asarray(value).nbytes
 
 
 def _attribute(node: Any, name: str | bytes, rules: Rules) -> Any:
@@ -386,4 +357,4 @@ def _attribute(node: Any, name: str | bytes, rules: Rules) -> Any:
         if math.prod(handle.shape) > rows_at_once(node, rules):
             return None  # many texts can share the same bytes of the file
     value = node.attrs[name]
-    return None if _size(value) > rules.text else value
+    return None if size_of(value) > rules.text else value

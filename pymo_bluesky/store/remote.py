@@ -19,7 +19,8 @@ from ..allowed import Allowed
 from ..dtypes import dtype_name, dtype_of
 from ..errors import CrashError, printable
 from ..isolation import Limits, Worker
-from .nodes import Attributes, Link, Listing, Node, damage_told
+from .attributes import Attributes
+from .nodes import Link, Listing, Node, damage_told
 from .opening import Source, Tree
 from .rules import Rules
 
