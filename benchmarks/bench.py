@@ -2,7 +2,8 @@
 
     python benchmarks/bench.py                      all workloads, a table
     python benchmarks/bench.py --workloads W1,W3    some
-    python benchmarks/bench.py --markdown PAGE      the table goes into a page
+    python benchmarks/bench.py --markdown PAGE      the tables go into a page
+    python benchmarks/bench.py --only reading       what reading costs
 
 Each measurement is a process of its own; repetitions are interleaved, and the medians
 are compared. CPU time counts: on a shared machine it varies less than the clock.
@@ -25,6 +26,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from reading import reading_table
 from subjects import SUBJECTS
 from workloads import names, workload
 
@@ -59,10 +61,15 @@ def measure(subject: str, name: str, scale: float, folder: Path) -> dict[str, fl
         "growth": (peak - before) / 1024,
         "events": work.events,
         "runs": len(work.runs),
+        "stored": _stored(folder) / work.bytes,
     }
     return found | (
         _replayed(folder, work.events) if subject.startswith("ours") else {}
     )
+
+
+def _stored(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _warm_up(subject: str) -> None:
@@ -123,8 +130,8 @@ def table(found: dict[tuple[str, str], dict[str, float]]) -> str:
     """Markdown."""
     lines = [
         "| workload | subject | CPU µs/event | to raw h5py | felt p50 µs | p99 | "
-        "RSS growth MB | replayed/s | as pages/s |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "RSS growth MB | stored/raw | replayed/s | as pages/s |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for (name, subject), each in found.items():
         raw = found.get((name, "raw"))
@@ -133,6 +140,7 @@ def table(found: dict[tuple[str, str], dict[str, float]]) -> str:
         lines.append(
             f"| {name} | {SUBJECTS[subject][0]} | {each['cpu']:.1f} | {ratio} | "
             f"{each['p50']:.1f} | {each['p99']:.1f} | {each['growth']:.0f} | "
+            f"{each['stored']:.3f} | "
             f"{rates[0]} | {rates[1]} |"
         )
     return "\n".join(lines)
@@ -153,7 +161,9 @@ def _options() -> Any:
     parser.add_argument("--subjects", default=",".join(SUBJECTS))
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--markdown", type=Path, help="page to put the table into")
+    parser.add_argument("--markdown", type=Path, help="page to put the tables into")
+    parser.add_argument("--only", choices=["writing", "reading"], default="")
+    parser.add_argument("--scans", type=int, default=1000, help="of the large dataset")
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -168,15 +178,20 @@ def main() -> None:
     if "msgpack" in subjects and not find_spec("suitcase"):
         print("no suitcase-msgpack here: pip install suitcase-msgpack", file=sys.stderr)
         subjects.remove("msgpack")
-    found = compare(
-        subjects, options.workloads.split(","), options.scale, options.repetitions
-    )
+    tables: list[str] = []
+    if options.only != "reading":
+        found = compare(
+            subjects, options.workloads.split(","), options.scale, options.repetitions
+        )
+        tables.append(table(found))
+    if options.only != "writing":
+        tables.append(reading_table(options.scale, options.scans, options.repetitions))
     load = ", ".join(f"{x:.1f}" for x in os.getloadavg())
     about = (
         f"Python {platform.python_version()}, {os.cpu_count()} cores, load {load}, "
         f"medians of {options.repetitions}, scale {options.scale:g}."
     )
-    text = f"{about}\n\n{table(found)}"
+    text = "\n\n".join([about, *tables])
     print(text)
     if options.markdown:
         put_into(options.markdown, text)

@@ -185,5 +185,6 @@ SUBJECTS: dict[str, tuple[str, Callable[[Path], Subject]]] = {
     "raw": ("raw h5py, by hand", RawHDF5),
     "msgpack": ("suitcase-msgpack", _msgpack),
     "ours": ("PymodaqWriter", _ours()),
+    "oursB": ("ours, bitshuffle-LZ4", _ours(compression="bitshuffle")),
     "ours3": ("PymodaqWriter, layout pymodaq3", _ours(layout="pymodaq3")),
 }

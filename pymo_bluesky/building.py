@@ -209,10 +209,8 @@ def add_scan(
         How long to wait while another program has the dataset open, in seconds.
     remarks
         What else is known to be wrong with the run.
-    number
-        Of the scan; by default the next one.
-    compression
-        Of its larger arrays.
+    number, compression
+        Of the scan, by default the next one; of its larger arrays.
 
     Raises
     ------
@@ -236,8 +234,7 @@ def add_scan(
         number = _append(
             path, layout, recording, lines, lock_timeout, number, compression
         )
-    name = layout.row(Role.SCAN).named(number)
-    return Built(path, name, tuple(recording.problems))
+    return Built(path, layout.row(Role.SCAN).named(number), tuple(recording.problems))
 
 
 def lost_documents(run: str, count: Any) -> list[Problem]:
