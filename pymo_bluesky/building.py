@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import datetime
 import itertools
-import os
-import re
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,13 +21,11 @@ from .append import roll_back
 from .assets.cutting import Mode
 from .assets.sources import AssetFiles
 from .compression import Compression
+from .display import PLAIN, Display
 from .errors import (
-    AppendError,
-    DatasetBusyError,
     FormatError,
     JournalError,
     Problem,
-    WriteError,
 )
 from .integrity import Ledger, log_path, log_size, raw_path, seal_scan
 from .journal import ABOUT, Journal
@@ -38,12 +34,12 @@ from .layouts.placing import place_dataset, place_log
 from .operations import Append, Operation, SetAttributes
 from .recording import Recording, Source, dataset_attributes
 from .settings import plain_settings
+from .viewing import viewed
 
 __all__ = [
     "LOG",
     "Built",
     "add_scan",
-    "claim",
     "documents_of",
     "has_swmr",
     "layout_of",
@@ -190,6 +186,7 @@ def add_scan(
     remarks: Sequence[Problem] = (),
     number: int | None = None,
     compression: Compression | None = None,
+    display: Display = PLAIN,
 ) -> Built:
     """Put a run into a dataset as its next scan, whole or not at all.
 
@@ -211,6 +208,8 @@ def add_scan(
         What else is known to be wrong with the run.
     number, compression
         Of the scan, by default the next one; of its larger arrays.
+    display
+        What the scan bears for viewers.
 
     Raises
     ------
@@ -232,7 +231,7 @@ def add_scan(
             list(remarks),
         )
         number = _append(
-            path, layout, recording, lines, lock_timeout, number, compression
+            path, layout, recording, lines, lock_timeout, number, compression, display
         )
     return Built(path, layout.row(Role.SCAN).named(number), tuple(recording.problems))
 
@@ -253,6 +252,7 @@ def _append(
     lock_timeout: float,
     number: int | None,
     compression: Compression | None,
+    display: Display,
 ) -> int:
     numbers: list[int] = []
 
@@ -264,6 +264,8 @@ def _append(
         made = recording.operations(raw_path(layout), numbers[-1])
         yield from ledger.noting(made)
         yield from ledger.noting(_log_lines(tree, lines, layout))
+        scan = layout.place(Role.SCAN, raw_path(layout), numbers[-1]).path
+        yield from ledger.noting(viewed(tree, layout, recording, scan, display))
         yield from seal_scan(tree, layout, numbers[-1], logged, ledger)
 
     store.append_to(
@@ -363,38 +365,3 @@ def pickled_text(text: str) -> bytes:
     """A text as PyMoDAQ's logger pickles it: protocol 3, one opcode, nothing to run."""
     data = text.encode("utf-8", "surrogatepass")
     return b"\x80\x03X" + struct.pack("<I", len(data)) + data + b"."
-
-
-def claim(
-    directory: Path, prefix: str, make: Callable[[Path], None], *, most: int = 10_000
-) -> Path:
-    """Make the next ``<prefix>_NNN.h5`` of a folder; no other writer gets its number.
-
-    The next is the one behind the last, as PyMoDAQ counts: gaps are not filled.
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        names = [path.name for path in directory.iterdir()]
-    except OSError as error:
-        raise WriteError(
-            error.errno,
-            f"the folder {directory} cannot be used: {error.strerror}. Nothing was "
-            "recorded; give the writer a folder that can be made and written",
-        ) from error
-    numbered = re.compile(re.escape(prefix) + r"_([0-9]{3,6})\.h5")
-    found = [int(match[1]) for match in map(numbered.fullmatch, names) if match]
-    first = 1 + max(found, default=-1)
-    for number in range(first, first + most):
-        path = directory / f"{prefix}_{number:03d}.h5"
-        try:
-            make(path)
-        except AppendError as error:
-            # Another writer was faster: the next number is ours.
-            if isinstance(error, DatasetBusyError) or os.path.lexists(path):
-                continue
-            raise
-        return path
-    raise WriteError(
-        f"{directory}: other writers took {most} names from {prefix}_{first:03d}.h5 "
-        "on; use another folder"
-    )

@@ -19,8 +19,9 @@ from .writer.landing import Landing
 
 __all__ = ["export"]
 
-_OPTIONS = frozenset(
-    {"layout", "assets", "lock_timeout", "compression", "compression_level"}
+_OPTIONS = (
+    *("layout", "assets", "lock_timeout", "compression", "compression_level"),
+    *("thumbnails", "nexus"),
 )
 
 
@@ -42,8 +43,8 @@ def export(
         Name of the file without ``.h5``: plain text with ``{uid}`` and ``{start[key]}``
         of the first run.
     **options
-        `layout`, `assets`, `lock_timeout`, `compression` and `compression_level` of
-        `PymodaqWriter`.
+        `layout`, `assets`, `lock_timeout`, `compression`, `compression_level`,
+        `thumbnails` and `nexus` of `PymodaqWriter`.
 
     Returns
     -------
@@ -66,10 +67,10 @@ def export(
     ...     [Path(path).name for path in files["pymodaq"]]
     ['4b1d.h5']
     """
-    unknown = options.keys() - _OPTIONS
+    unknown = options.keys() - set(_OPTIONS)
     if unknown:
         raise TypeError(
-            f"export takes {', '.join(sorted(_OPTIONS))}, not {sorted(unknown)}"
+            f"export takes {', '.join(_OPTIONS)}, not {', '.join(sorted(unknown))}"
         )
     layout = layout_named(options.pop("layout", "pymodaq5"))
     stream = iter(documents)

@@ -10,6 +10,7 @@ import numpy as np
 
 __all__ = [
     "Append",
+    "Link",
     "MakeArray",
     "MakeGroup",
     "MakeVirtual",
@@ -114,6 +115,14 @@ class MakeVirtual:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """Give a node that is there another name (HDF5's hard link)."""
+
+    path: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class Relink:
     """Let a virtual array take its values from files of other names.
 
@@ -155,5 +164,12 @@ class SetAttributes:
 
 
 Operation = (
-    MakeGroup | MakeArray | MakeVirtual | Relink | WriteSlab | Append | SetAttributes
+    MakeGroup
+    | MakeArray
+    | MakeVirtual
+    | Link
+    | Relink
+    | WriteSlab
+    | Append
+    | SetAttributes
 )

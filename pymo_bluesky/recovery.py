@@ -22,6 +22,7 @@ from .building import (
     scan_of_run,
 )
 from .compression import Compression, compression_of
+from .display import Display
 from .errors import (
     FormatError,
     JournalError,
@@ -195,13 +196,11 @@ def _rebuilt(journal: Journal, run: str) -> Recovered:
         assets = mode_named(str(journal.about.get("assets", "link")))
         lost = lost_documents(run, seen.about.get("lost"))
         built = add_scan(
-            dataset,
-            layout,
-            journal,
-            extra,
+            *(dataset, layout, journal, extra),
             assets=assets,
             remarks=lost,
             compression=packed,
+            display=Display.read(journal.about),
         )
         scan, done = built.scan, "is now in"
     return Recovered(

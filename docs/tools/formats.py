@@ -21,6 +21,7 @@ LAYOUTS = (PYMODAQ5, PYMODAQ3, PYMODAQ1)
 OURS = frozenset(
     {Role.HISTORY, Role.VISITED, Role.TIMESTAMPS, Role.STREAMS, Role.STREAM}
     | {Role.DOCUMENTS, Role.EVENTS, Role.COLUMN, Role.ORIGINAL}
+    | {Role.NEXUS, Role.PLOT}
 )
 """Nodes that no PyMoDAQ writes, and that each one walks over."""
 
@@ -50,7 +51,15 @@ MEANINGS = {
     "nav_indexes": "dimensions of the data that are navigation axes",
     "offset": "first value of a linear axis",
     "origin": "module that the data come from",
+    "long_name": "label and units, for viewers of NeXus",
+    "nx_axes": "names of the axes of the plot",
+    "nx_class": "class of the node in NeXus",
+    "nx_default": "which plot viewers of NeXus open with",
+    "nx_more": "names of other arrays that are plotted with the signal",
+    "nx_signal": "name of the array that is plotted",
     "picture": "thumbnail, a PNG",
+    "pixmap1D": "thumbnail of a curve or a number, a PNG",
+    "pixmap2D": "thumbnail of a map or a frame, a PNG",
     "plan_name": "of the run",
     "points_visited": "points of the scan that were measured",
     "reason": "why the run ended",

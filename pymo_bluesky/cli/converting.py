@@ -47,6 +47,11 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
         help="pymodaq5, which PyMoDAQ 4 and 5 open (default), or pymodaq3",
     )
     add_compression(parser)
+    parser.add_argument(
+        "--nexus",
+        action="store_true",
+        help="let silx view, NeXpy and h5web plot each scan when they open the file",
+    )
     _add_limits(parser)
     parser.add_argument(
         "-v",
@@ -98,6 +103,7 @@ def _convert(options: argparse.Namespace) -> int:
             options.source,
             options.target,
             options.layout,
+            nexus=options.nexus,
             isolated=True,
             workers=max(0, options.workers),
             limits=limits,

@@ -20,7 +20,7 @@ from .single import convert_file
 __all__ = ["Progress", "convert"]
 
 Progress = Callable[[Conversion, int], None]
-_Job = tuple[str, str, str, str | None, int | None]
+_Job = tuple[str, str, str, str | None, int | None, bool]
 
 
 def convert(
@@ -30,6 +30,7 @@ def convert(
     *,
     compression: Library | None = None,
     compression_level: int | None = None,
+    nexus: bool = False,
     isolated: bool | None = None,
     workers: int = 0,
     limits: Limits | None = None,
@@ -58,6 +59,8 @@ def convert(
     compression, compression_level
         Of the arrays of the new files, as for `PymodaqWriter`. A file of ours is made
         anew for it, also in its own layout.
+    nexus
+        Whether viewers of NeXus (silx view, NeXpy, h5web) find a plot of each scan.
     isolated
         Whether files are read in processes of their own, so that one that makes HDF5
         fail ends only its own conversion. By default those of a folder are.
@@ -95,7 +98,7 @@ def convert(
     """
     layout_named(layout)
     require(compression_named(compression, compression_level))
-    how = (layout, compression, compression_level)
+    how = (layout, compression, compression_level, nexus)
     old, new = (Path(p).expanduser().absolute() for p in (source, target))
     if old.is_dir():
         jobs: list[_Job] = [(*files, *how) for files in _files(old, new)]

@@ -82,6 +82,11 @@ class Rebuilding:
             nodes = [tree.node(scan.path) for scan in self._dataset.scans]
             return not any(node.get("Documents/External") for node in nodes)
 
+    @property
+    def has_plots(self) -> bool:
+        """Whether the old file has plots for viewers of NeXus, as we make them."""
+        return bool(self._seen and self._seen.below(Role.NEXUS))
+
     def operations(self, about: Mapping[str, Any]) -> Iterator[Operation]:
         """Everything that makes the new file, in order.
 
@@ -100,6 +105,8 @@ class Rebuilding:
                 taken.add(number)
                 yield from self._scan(tree, scan, number)
             yield from self._log_lines(tree)
+            if self.has_plots:  # other names of what is in the scans
+                self._stores.append("/entry")
             keeper = Keeper(self.layout, self._where, self.problems)
             yield from keeper.operations(tree.root, about)
 
@@ -184,6 +191,7 @@ class Rebuilding:
             )
             recording = Recording(scan.documents, self.layout, files=files)
             yield from recording.operations(self._raw_path, number)
+        yield from self._same_pictures(scan, number)
         self.problems += recording.problems
         self._stores.append(f"{scan.path}/Documents")
         lost: set[str] = set()
@@ -208,6 +216,14 @@ class Rebuilding:
             found[name] = picture
         encoded = {k: self.layout.encode(k, v) for k, v in found.items()}
         yield SetAttributes(place, encoded)
+
+    def _same_pictures(self, scan: Scan, number: int) -> Iterator[Operation]:
+        """Thumbnails of a scan of ours: at the same nodes, which are called alike."""
+        place = self.layout.place(Role.SCAN, self._raw_path, number).path
+        for path, picture in scan.pictures.items():
+            node, _, name = path.removeprefix(scan.path).rpartition("/")
+            encoded = self.layout.encode(name, picture)
+            yield SetAttributes(f"{place}{node}", {name: encoded})
 
     # ----------------------------------------------------------------------- the rest
 

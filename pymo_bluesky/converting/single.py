@@ -20,6 +20,7 @@ from ..publishing import publish
 from ..reader import Dataset, open_dataset
 from ..replaying.comparing import differences
 from ..store.opening import Source
+from ..viewing import view_all
 from .bounding import require_bounded
 from .drafting import drafting
 from .keeping import same_values
@@ -39,6 +40,7 @@ def convert_file(
     layout: str,
     library: str | None = None,
     level: int | None = None,
+    nexus: bool = False,
 ) -> dict[str, Any]:
     """Convert one file; a function of plain data, so that any process can do it.
 
@@ -48,6 +50,8 @@ def convert_file(
         The file, and the new one.
     layout, library, level
         Of the new one: its layout, and how it is compressed.
+    nexus
+        Whether it gets plots for viewers of NeXus.
 
     Returns
     -------
@@ -74,7 +78,7 @@ def convert_file(
             return _skipped(origin, new, made)
         with open_dataset(old) as dataset:
             rebuilding = Rebuilding(dataset, made, new)
-            result = _converted(dataset, origin, draft, rebuilding, packed)
+            result = _converted(dataset, origin, draft, rebuilding, packed, nexus)
         origin.require_unchanged()
         publish(draft, new)
     return result.plain()
@@ -104,8 +108,10 @@ def _converted(
     draft: Path,
     rebuilding: Rebuilding,
     packed: Compression | None,
+    nexus: bool,
 ) -> Conversion:
-    if rebuilding.nothing_to_do and packed is None:
+    wants_plots = nexus and not rebuilding.has_plots
+    if rebuilding.nothing_to_do and packed is None and not wants_plots:
         origin.copy_to(draft)
         kept, problems = (), ()
     else:
@@ -114,6 +120,8 @@ def _converted(
         layout = rebuilding.layout
         operations = rebuilding.operations(origin.fields(dataset))
         store.create(draft, operations, oldest=layout.oldest_format, compression=packed)
+        if nexus:
+            view_all(draft, layout)
         seal_all(draft, layout)
         _require_equal(dataset, draft)
         kept, problems = rebuilding.kept, rebuilding.problems

@@ -43,8 +43,11 @@ SEAL = "Documents/Digests"
 
 ATTRIBUTE = "pymo_bluesky_digest"
 
-# PyMoDAQ 5.3 changes these (of the root; of the log) when it adds a scan.
-_CHANGING = frozenset({"swmr_compatible", "swmr_active", "shape", ATTRIBUTE})
+# PyMoDAQ 5.3 changes these (of the root; of the log) when it adds a scan; and the first
+# scan with a view for NeXus adds two.
+_CHANGING = frozenset(
+    {"swmr_compatible", "swmr_active", "shape", ATTRIBUTE, "NX_class", "default"}
+)
 _MOST_BYTES = 64 * 2**20
 _DAMAGE = (LookupError, TypeError, ValueError, AttributeError)
 

@@ -18,7 +18,10 @@ from .navigating import Navigation, listed_navigation, plain_navigation
 from .recognising import FileNode, Seen, Watch
 from .table import Layout, Role
 
-__all__ = ["Assembled", "assemble", "xml_bytes"]
+__all__ = ["Assembled", "assemble", "told", "xml_bytes"]
+
+_PICTURE = "pixmap"
+"""How the names of attributes begin that hold a thumbnail, in all of PyMoDAQ."""
 
 Lazy = Callable[[FileNode], ArrayLike]
 
@@ -73,10 +76,9 @@ def assemble(layout: Layout, seen: Seen, lazy: Lazy, watch: Watch) -> Assembled:
         for group in seen.below(Role.STREAMS)
         for stream in group.below(Role.STREAM)
     ]
-    fields = {k: v for k, v in seen.fields.items() if k not in ("settings", "title")}
     scan = Scan(
         name=seen.name,
-        attributes={**seen.others, **fields},
+        attributes=told(seen, without=("settings", "title")),
         settings=xml_bytes(
             seen.fields.get("scan_settings") or seen.fields.get("settings")
         ),
@@ -90,6 +92,16 @@ def assemble(layout: Layout, seen: Seen, lazy: Lazy, watch: Watch) -> Assembled:
         if isinstance(value, bytes) and value.startswith(b"\x89PNG")
     }
     return Assembled(scan=scan, path=seen.node.path, beside=len(own), pictures=pictures)
+
+
+def told(seen: Seen, *, without: Sequence[str] = ()) -> dict[str, Any]:
+    """What the attributes of a node say, but for thumbnails."""
+    return {
+        name: part[name]
+        for part in (seen.others, seen.fields)
+        for name in part
+        if name not in without and not name.startswith(_PICTURE)
+    }
 
 
 def xml_bytes(value: Any) -> bytes:

@@ -8,10 +8,16 @@ from __future__ import annotations
 
 from .table import Kind, Role, Row
 
-__all__ = ["DIMENSIONS", "DOCUMENT_ROWS"]
+__all__ = ["DIMENSIONS", "DOCUMENT_ROWS", "NEXUS_ROOT", "PICTURES"]
 
 DIMENSIONS = ("Data0D", "Data1D", "Data2D", "DataND")
 """Groups of the channels of a module, by the dimension of what one point gives."""
+
+PICTURES = {name: name for name in ("pixmap1D", "pixmap2D")}
+"""Thumbnails (PNG): PyMoDAQ's browser shows what is called so, at whatever node."""
+
+NEXUS_ROOT = {"NX_class": "nx_class", "default": "nx_default"}
+"""What viewers of NeXus look for in the root."""
 
 _SHAPED = {
     "TITLE": "title",
@@ -53,8 +59,32 @@ DOCUMENT_ROWS = (
         default={"title": "what the file that was converted held beside its scans"},
     ),
     Row(
+        role=Role.NEXUS,
+        parents=(Role.ROOT,),
+        name="entry",
+        const={"type": "nexus_entry"},
+        fields={"TITLE": "title", "NX_class": "nx_class", "default": "nx_default"},
+        raw=frozenset({"NX_class", "default"}),
+        default={"title": "what NeXus viewers plot", "nx_class": "NXentry"},
+    ),
+    Row(
+        role=Role.PLOT,
+        parents=(Role.NEXUS,),
+        name="{any}",
+        const={"type": "nexus_data"},
+        fields={
+            "TITLE": "title",
+            "NX_class": "nx_class",
+            "signal": "nx_signal",
+            "auxiliary_signals": "nx_more",
+            "axes": "nx_axes",
+        },
+        raw=frozenset({"NX_class", "signal", "auxiliary_signals", "axes"}),
+        default={"title": "", "nx_class": "NXdata"},
+    ),
+    Row(
         role=Role.COLUMN,
-        parents=(Role.DOCUMENTS, Role.EVENTS, Role.ORIGINAL),
+        parents=(Role.DOCUMENTS, Role.EVENTS, Role.ORIGINAL, Role.PLOT),
         name="{any}",
         kinds=(Kind.ARRAY, Kind.GROWING),
         fields=_SHAPED,

@@ -6,7 +6,7 @@ with the attributes that the real PyMoDAQ 3.6.13 needs to read it.
 
 from __future__ import annotations
 
-from .documents import DIMENSIONS, DOCUMENT_ROWS
+from .documents import DIMENSIONS, DOCUMENT_ROWS, NEXUS_ROOT, PICTURES
 from .table import Kind, Layout, Role, Row
 
 __all__ = ["PYMODAQ3"]
@@ -17,6 +17,7 @@ _DESCRIBED = {"TITLE": "title", "VERSION": "version", "settings": "settings"}
 _GROUP = {"version": "1.0", "title": ""}
 _ARRAY = {
     "TITLE": "title",
+    "long_name": "long_name",
     "VERSION": "version",
     "shape": "shape",
     "dtype": "dtype",
@@ -71,6 +72,7 @@ _SCAN = {
     "reason": "reason",
     # 3.x leaves zeros where nothing was measured, so the count must tell.
     "points_visited": "points_visited",
+    **PICTURES,
 }
 
 _NAV_KINDS = (Kind.ARRAY, Kind.GROWING)
@@ -149,6 +151,7 @@ PYMODAQ3 = Layout(
                 "date": "date",
                 "time": "time",
                 "pymo_bluesky_version": "written_by",
+                **NEXUS_ROOT,
             },
             default={
                 "title": "PyMoDAQ file",
@@ -226,7 +229,7 @@ PYMODAQ3 = Layout(
             name="Detector{n:03d}",
             aliases=("Det{n:03d}",),
             const={"type": "detector"},
-            fields={**_DESCRIBED, "name": "name"},
+            fields={**_DESCRIBED, "name": "name", **PICTURES},
             default=_GROUP,
         ),
         Row(

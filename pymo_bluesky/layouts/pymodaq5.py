@@ -6,7 +6,7 @@ leaving out one attribute after another until their loader failed.
 
 from __future__ import annotations
 
-from .documents import DIMENSIONS, DOCUMENT_ROWS
+from .documents import DIMENSIONS, DOCUMENT_ROWS, NEXUS_ROOT, PICTURES
 from .table import Kind, Layout, Role, Row
 
 __all__ = ["PYMODAQ5"]
@@ -16,6 +16,7 @@ _BRANCHES = (Role.SCAN, Role.STREAM)
 _DESCRIBED = {"TITLE": "title", "settings": "settings"}
 _ARRAY = {
     "TITLE": "title",
+    "long_name": "long_name",
     "shape": "shape",
     "dtype": "dtype",
     "subdtype": "subdtype",
@@ -78,6 +79,7 @@ _SCAN = {
     "exit_status": "exit_status",
     "reason": "reason",
     "points_visited": "points_visited",
+    **PICTURES,
 }
 
 # What PyMoDAQ's other modules and users' scripts write: its loader takes the nearest
@@ -143,6 +145,7 @@ PYMODAQ5 = Layout(
                 # Without it PyMoDAQ 5.3's default saver wipes the file when it appends.
                 "swmr_compatible": "swmr_compatible",
                 "pymo_bluesky_version": "written_by",
+                **NEXUS_ROOT,
             },
             default={
                 "title": "PyMoDAQ file",
@@ -209,7 +212,7 @@ PYMODAQ5 = Layout(
             parents=(*_BRANCHES, Role.RAW),
             name="Detector{n:03d}",
             const={"type": "detector"},
-            fields=_DESCRIBED,
+            fields={**_DESCRIBED, **PICTURES},
         ),
         Row(
             role=Role.HISTORY,

@@ -26,7 +26,7 @@ LAYOUTS = (PYMODAQ5, PYMODAQ3, PYMODAQ1)
 MAX_NODES = 200_000
 """Nodes of one scan; the largest known have some thousands."""
 
-_UNWALKED = frozenset({Role.DOCUMENTS, Role.LIVE, Role.ORIGINAL})
+_UNWALKED = frozenset({Role.DOCUMENTS, Role.LIVE, Role.ORIGINAL, Role.NEXUS})
 _LINKED = frozenset({Role.DATA, Role.GROWING, Role.ERROR, Role.BACKGROUND})
 
 

@@ -47,6 +47,8 @@ class Role(StrEnum):
     EVENTS = "events of a stream"
     COLUMN = "column of documents"
     ORIGINAL = "what a converted file held beside its scans"
+    NEXUS = "view for NeXus"
+    PLOT = "plot for NeXus"
     LIVE = "copy of a live plot"
     NAV_TIME = "time axis of a series"
     NAV_DISTINCT = "distinct positions of an axis"

@@ -17,14 +17,20 @@ from ..settings import Roi
 
 __all__ = [
     "Dimension",
+    "best_first",
     "dimensions_of",
     "drawn_as",
     "in_order",
+    "limits",
     "measured_at",
     "middle_of",
     "outline_of",
     "positions_of",
 ]
+
+
+_FAR = 4.0
+"""How often the range of nearly all values fits into that of all, where few stray."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +93,29 @@ def _dimension(
                 label=label, units=axis.units, values=values, signal=signal
             )
     return Dimension(label=unnamed, units="", values=np.arange(size), signal=signal)
+
+
+def best_first(branches: Sequence[Branch]) -> list[tuple[int, int, int]]:
+    """The channels of a scan, the one that shows best what it measured first.
+
+    One number for each point before spectra and images, what was measured before what
+    was computed of it and what was moved.
+
+    Returns
+    -------
+    list of tuple
+        Number of the stream, of the module in it, and of the channel in that.
+    """
+    ranked = [
+        (stream > 0, module.kind != "detector", channel.source != "raw", signals, place)
+        for stream, branch in enumerate(branches)
+        for number, module in enumerate(branch.modules)
+        for which, channel in enumerate(module.channels)
+        if channel.arrays
+        for place in [(stream, number, which)]
+        for signals in [len(channel.arrays[0].data.shape) - len(branch.shape)]
+    ]
+    return [rank[-1] for rank in sorted(ranked)]
 
 
 def drawn_as(branch: Branch, dimensions: Sequence[Dimension]) -> list[str]:
@@ -210,3 +239,17 @@ def _pixel(dimension: Dimension) -> float:
 def _place(dimension: Dimension, pixel: float) -> float:
     """Where a pixel's number is on an axis; half a pixel lies before the first."""
     return float(dimension.values[0]) + (pixel - 0.5) * _pixel(dimension)
+
+
+def limits(values: np.ndarray) -> tuple[float, float, str]:
+    """Where the colours begin and end, and which ends of their bar are arrows.
+
+    A few hot pixels would make everything else dark: the arrows tell of them.
+    """
+    finite = values[np.isfinite(values)]
+    low, high = float(finite.min()), float(finite.max())
+    near, far = np.percentile(finite, (0.2, 99.8)).tolist()
+    if finite.size < 1000 or near == far or high - low < _FAR * (far - near):
+        return low, high, "neither"
+    ends = {(True, True): "both", (True, False): "min", (False, True): "max"}
+    return near, far, ends.get((low < near, high > far), "neither")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import printable
+from .choosing import limits
 from .panels import Panel
 
 __all__ = ["draw_panel", "labelled", "shown"]
@@ -14,9 +15,6 @@ __all__ = ["draw_panel", "labelled", "shown"]
 _LONGEST = 40
 _MARKED = 80
 """Curves of no more points than this show each of them."""
-
-_FAR = 4.0
-"""How often the range of nearly all values fits into that of all, where few stray."""
 
 
 def shown(text: str, longest: int = _LONGEST) -> str:
@@ -131,7 +129,7 @@ def _order(x: np.ndarray) -> Any:
 def _image(figure: Any, axes: Any, panel: Panel) -> None:
     vertical, horizontal = panel.axes
     curve = panel.curves[0]
-    low, high, extend = _limits(curve.values)
+    low, high, extend = limits(curve.values)
     look = {"cmap": "gray" if panel.camera else "viridis", "vmin": low, "vmax": high}
     edges = [_edges(axis.values) for axis in (horizontal, vertical)]
     if all(_even(axis.values) for axis in panel.axes):
@@ -164,20 +162,6 @@ def _finish_map(figure: Any, axes: Any, mapped: Any, panel: Panel, extend: str) 
     bar.set_label(labelled(curve.label, curve.units))
     axes.set_xlabel(labelled(horizontal.label, horizontal.units))
     axes.set_ylabel(labelled(vertical.label, vertical.units))
-
-
-def _limits(values: np.ndarray) -> tuple[float, float, str]:
-    """Where the colours begin and end, and which ends of their bar are arrows.
-
-    A few hot pixels would make everything else dark: the arrows tell of them.
-    """
-    finite = values[np.isfinite(values)]
-    low, high = float(finite.min()), float(finite.max())
-    near, far = np.percentile(finite, (0.2, 99.8)).tolist()
-    if finite.size < 1000 or near == far or high - low < _FAR * (far - near):
-        return low, high, "neither"
-    ends = {(True, True): "both", (True, False): "min", (False, True): "max"}
-    return near, far, ends.get((low < near, high > far), "neither")
 
 
 def _same_scale(panel: Panel) -> bool:

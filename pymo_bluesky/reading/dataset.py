@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..allowed import Allowed, External
 from ..errors import FormatError, Problem, printable
-from ..layouts.assembling import assemble, xml_bytes
+from ..layouts.assembling import assemble, told, xml_bytes
 from ..layouts.dates import dated
 from ..layouts.pickled import plain_value
 from ..layouts.recognising import Seen, Watch, identify, look, roots
@@ -111,7 +111,7 @@ class Dataset(Shown):
     def attributes(self) -> Mapping[str, Any]:
         """Decoded: author, sample, date_time, experiment_type, file."""
         about = {**self._root.root, **self._root.raw}
-        beside = ("settings", "digest")
+        beside = ("settings", "digest", "nx_class", "nx_default")
         return MappingProxyType({k: v for k, v in about.items() if k not in beside})
 
     @property
@@ -339,7 +339,7 @@ def _line(row: bytes, unread: list[str]) -> str:
 
 def _about(seen: Seen) -> dict[str, Any]:
     """Attributes of a node by the names of their fields, dates put right."""
-    return dated({**seen.others, **seen.fields})
+    return dated(told(seen))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from ..columns import ABSENT, ColumnPlan
 from ..errors import Problem
 from ..layouts.placing import place_scan
 from ..layouts.table import Layout, Role
-from ..model import Array, Branch, Scan
+from ..model import Array, ArrayLike, Branch, Scan
 from ..navigation.points import Navigation, pieces
 from ..operations import MakeArray, MakeVirtual, Operation, WriteSlab
 from ..settings import plain_settings
@@ -32,6 +32,7 @@ from .gathering import ColumnRef, gather_modules
 from .placement import navigate_stream, scan_types
 from .storing import DocumentStore
 from .survey import RunSurvey, StreamSurvey, dimension_stream, survey_run
+from .written import with_values
 
 __all__ = ["Recording", "Source", "dataset_attributes"]
 
@@ -116,6 +117,7 @@ class Recording:
     run: RunSurvey = field(init=False)
     _streams: list[_Stream] = field(init=False)
     _deposit: Deposit = field(init=False)
+    _scanned: Scan | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.run = survey_run((self.outline or self.source)())
@@ -176,6 +178,7 @@ class Recording:
             Of the scan in the dataset.
         """
         scan = self._scan(f"Scan{number:03d}")
+        self._scanned = scan
         for operation, array in place_scan(self.layout, scan, raw, number):
             if array is not None and isinstance(operation, MakeArray):
                 operation = self._target(operation, array)
@@ -191,6 +194,23 @@ class Recording:
         yield from self._deposit.operations(store)
         self.problems += self._deposit.late
         yield from store.rest()
+
+    def written(self, node: Callable[[str], ArrayLike]) -> Scan | None:
+        """The scan with its values, once all operations were applied.
+
+        Parameters
+        ----------
+        node
+            Gives an array of the file by its path; small ones are still at hand.
+        """
+
+        def find(ref: ColumnRef) -> ArrayLike | None:
+            target = self._streams[ref.stream].targets.get(ref.key)
+            if target is None:
+                return None
+            return node(target.path) if target.held is None else target.held
+
+        return None if self._scanned is None else with_values(self._scanned, find)
 
     def _scan(self, name: str) -> Scan:
         start, branches = self.run.start, list(map(self._branch, self._streams))

@@ -43,9 +43,10 @@ def details_of(data: RunData) -> dict[str, Any]:
 
 def pictures_of(data: RunData) -> list[bytes]:
     """Thumbnails (PNG) that the file holds of the scan, the scan's own first."""
-    path = data.scan.path
-    found = sorted(data.scan.pictures.items(), key=lambda it: (it[0] != path, it[0]))
-    return [picture for _, picture in found if picture.startswith(b"\x89PNG")]
+    found = data.scan.pictures
+    own = data.scan.path.count("/") + 1  # those of the scan itself are above the others
+    paths = sorted(found, key=lambda path: (path.count("/") > own, path))
+    return [found[path] for path in paths if found[path].startswith(b"\x89PNG")]
 
 
 def rois_of(branch: Branch, module: int) -> tuple[Roi, ...]:

@@ -17,6 +17,7 @@ from ..errors import NotFoundError, PymoError
 from ..model import Array, Branch, Channel
 from ..plotting.choosing import (
     Dimension,
+    best_first,
     dimensions_of,
     drawn_as,
     in_order,
@@ -62,22 +63,9 @@ def channel_at(
 
 
 def first_channel(branches: Sequence[Branch]) -> str:
-    """The channel that shows best what a scan measured, as `channel_at` counts.
-
-    One number for each point before spectra and images, what was measured before what
-    was computed of it and what was moved; empty when there is none.
-    """
-    ranked = [
-        (stream > 0, module.kind != "detector", channel.source != "raw", signals, place)
-        for stream, branch in enumerate(branches)
-        for number, module in enumerate(branch.modules)
-        for which, channel in enumerate(module.channels)
-        if channel.arrays
-        for place in [(stream, number, which)]
-        for signals in [len(channel.arrays[0].data.shape) - len(branch.shape)]
-    ]
-    best = min(ranked, default=None)
-    return ",".join(map(str, best[-1])) if best else ""
+    """The channel that shows best what a scan measured, as `channel_at` counts."""
+    best = next(iter(best_first(branches)), None)
+    return ",".join(map(str, best)) if best else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

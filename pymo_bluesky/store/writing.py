@@ -21,6 +21,7 @@ from ..append import Overlay, appending, creating
 from ..compression import Compression
 from ..operations import (
     Append,
+    Link,
     MakeArray,
     MakeGroup,
     MakeVirtual,
@@ -139,6 +140,8 @@ class _Writer:
                 self._make(operation)
             case MakeVirtual():
                 self._make_virtual(operation)
+            case Link(path, target):
+                self._file[path] = self._file[target]
             case Relink(path, files):
                 self._relink(path, files)
             case WriteSlab(path, start, values):

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from ..assets.cutting import Mode, mode_named
 from ..compression import Library
+from ..display import Display
 from ..errors import Problem, PymoError, WriteError
 from ..journal import Pending
 from ..layouts import Layout, layout_named
@@ -76,14 +77,17 @@ class PymodaqWriter:
         ``"wait"``; or the call has to ``"raise"`` an error, and it is not recorded.
     sync_interval
         Force the journals to the disk every so many seconds, against the loss of
-        power. By default the system decides when; a killed program loses nothing
-        either way.
+        power. By default the system decides; a killed program loses nothing then.
     compression
         Of arrays of 16 KiB and more, when the run has stopped: ``"gzip"``; or, with the
         extra ``compression`` for writer and readers, ``"lz4"``, ``"bitshuffle"`` or
         ``"zstd"``. By default there is none.
     compression_level
         From 0 (none) to 9 (smallest).
+    thumbnails
+        Whether a scan, and each panel of its detectors, gets a small picture.
+    nexus
+        Whether viewers of NeXus (silx view, NeXpy, h5web) find a plot of each scan.
 
     Attributes
     ----------
@@ -132,10 +136,13 @@ class PymodaqWriter:
         sync_interval: float | None = None,
         compression: Library | None = None,
         compression_level: int | None = None,
+        thumbnails: bool = True,
+        nexus: bool = False,
     ) -> None:
         self.directory = Path(directory).expanduser().absolute()
         self.assets: Mode = mode_named(assets)
         self._compression = packed_by(compression, compression_level)
+        self._display = Display(thumbnails=thumbnails, nexus=nexus)
         self._care = Care(bound_of(max_pending, when_full), rescue_of(on_error, rescue))
         self._runs: dict[str, OpenRun] = {}
         self.status = Status(measure=self._pending)
@@ -146,7 +153,8 @@ class PymodaqWriter:
             renew=renew,
             max_bytes=max_bytes,
         )
-        self._go_on_with(append_to, layout)
+        if append_to is not None:
+            self._datasets.go_on_with(Path(append_to), layout)
         self.layout: Layout = self._datasets.layout
         self._landing = self._made_landing(lock_timeout)
         self._homes, self._lost = Homes(), dict[str, str]()
@@ -161,24 +169,11 @@ class PymodaqWriter:
             self.status,
             assets=self.assets,
             lock_timeout=lock_timeout,
+            display=self._display,
             folder=folder,
             rescue=self._care.rescue,
             compression=self._compression,
         )
-
-    def _go_on_with(
-        self, path: str | os.PathLike[str] | None, layout: str | None
-    ) -> None:
-        if path is None:
-            return
-        dataset = Path(path).expanduser().absolute()
-        self._datasets.go_on_with(dataset)
-        found = self._datasets.layout.name
-        if layout not in (None, found):
-            raise PymoError(
-                f"{dataset} has the layout {found!r}, and layout={layout!r} was asked "
-                "for; a dataset goes on in its own. Leave `layout` away, or `append_to`"
-            )
 
     # ------------------------------------------------------------------- documents
 
@@ -273,8 +268,9 @@ class PymodaqWriter:
 
     def _opened(self, start: Mapping[str, Any]) -> OpenRun:
         """A journal for a run, beside its dataset; or elsewhere."""
-        about = {"layout": self.layout.name, "assets": self.assets}
+        about: dict[str, Any] = {"layout": self.layout.name, "assets": self.assets}
         about |= self._compression.about() if self._compression else {}
+        about |= self._display.about()
         try:
             return OpenRun.begin(start, self._datasets.take(start), about, self._care)
         except (PymoError, OSError) as error:

@@ -14,6 +14,7 @@ from pathlib import Path
 from ..assets.cutting import Mode
 from ..building import Built, add_scan, lost_documents
 from ..compression import Compression
+from ..display import Display
 from ..errors import DatasetBusyError, Problem, PymoError, WriteError
 from ..journal import ABOUT, Journal
 from .openrun import OpenRun
@@ -39,6 +40,8 @@ class Landing:
         As for `PymodaqWriter`.
     compression
         Of the larger arrays.
+    display
+        What scans bear for viewers.
     folder
         Where the dataset will be, when it is not where it is made.
     rescue
@@ -57,6 +60,7 @@ class Landing:
         *,
         assets: Mode,
         lock_timeout: float,
+        display: Display,
         folder: Path | None = None,
         rescue: Rescue | None = None,
         compression: Compression | None = None,
@@ -72,6 +76,7 @@ class Landing:
             lock_timeout=lock_timeout,
             folder=folder,
             compression=compression,
+            display=display,
         )
         self._one_at_a_time = threading.Lock()
         self._behind: list[Future[None]] = []

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from ..building import claim, has_swmr, layout_of, local_time, make_dataset
+from ..building import has_swmr, layout_of, local_time, make_dataset
 from ..errors import PymoError
 from ..journal import abandoned
 from ..layouts import Layout
 from ..names import dataset_name, unknown_fields
+from .claiming import claim
 
 __all__ = ["TEMPLATE", "Renewal", "Succession"]
 
@@ -67,14 +68,17 @@ class Succession:
         self._day = ""
         self._unknown: set[str] = set()
 
-    def go_on_with(self, dataset: Path) -> None:
+    def go_on_with(self, path: Path, layout: str | None = None) -> None:
         """Begin with an existing dataset, ours or PyMoDAQ's, in its own layout.
 
         Raises
         ------
         FormatError
             When it is no PyMoDAQ dataset, or one of before 2.0.1.
+        PymoError
+            When another `layout` is asked for than its own.
         """
+        dataset = path.expanduser().absolute()
         if self._renew == "run":
             raise PymoError(
                 f"append_to={dataset.name!r} wants one dataset for all runs, and "
@@ -82,6 +86,12 @@ class Succession:
             )
         self.current = dataset
         self.layout = layout_of(dataset)
+        if layout not in (None, self.layout.name):
+            raise PymoError(
+                f"{dataset} has the layout {self.layout.name!r}, and "
+                f"layout={layout!r} was asked for; a dataset goes on in its own. Leave "
+                "`layout` away, or `append_to`"
+            )
         if self.layout.name == "pymodaq5" and not has_swmr(dataset):
             log.warning(
                 "%s was made without SWMR: after this, PyMoDAQ 5.3 adds scans to it "

@@ -70,7 +70,24 @@ def visit(browser: H5Browser, item: QtWidgets.QTreeWidgetItem) -> dict:
     if plotted:
         browser.show_h5_data(None)
     QtWidgets.QApplication.processEvents()
-    return {"path": path, "attributes": len(attributes), "plotted": plotted}
+    return {
+        "path": path,
+        "attributes": len(attributes),
+        "plotted": plotted,
+        "pictures": pictures(browser),
+    }
+
+
+def pictures(browser: H5Browser) -> list[list[int]]:
+    """Width and height of the thumbnails that are shown below the settings."""
+    shown = browser.view.pixmap_widget
+    if shown.isHidden() or shown.layout() is None:
+        return []
+    sizes = [
+        shown.layout().itemAt(n).widget().pixmap().size()
+        for n in range(shown.layout().count())
+    ]
+    return [[size.width(), size.height()] for size in sizes]
 
 
 def main() -> int:

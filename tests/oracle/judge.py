@@ -65,7 +65,7 @@ class Judge:
 
     script: Script
     process: "subprocess.Popen[str]"
-    timeout: int = 60
+    timeout: int = 300
     noise: list[str] = field(default_factory=list)
 
     def report(self, path: Path, *options: str) -> tuple[int, Verdict]:

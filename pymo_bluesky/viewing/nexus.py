@@ -1,0 +1,217 @@
+"""Groups by which viewers of NeXus plot a scan, as operations; knows no file library.
+
+``/entry`` (NXentry) holds an NXdata for each channel of each scan. Nothing is copied:
+the arrays get a second name there (a hard link), and so do their axes. Only a grid of
+PyMoDAQ 3, whose axes list each point of the scan, gets axes of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import printable
+from ..layouts import Layout, Role
+from ..layouts.assembling import assemble
+from ..layouts.placing import place_column
+from ..layouts.recognising import Watch, look
+from ..model import Array, Branch, Channel, Module, Scan
+from ..operations import Link, MakeGroup, Operation, SetAttributes
+from ..plotting.choosing import Dimension, best_first, dimensions_of, positions_of
+from ..store import Node, Tree
+
+__all__ = ["linked"]
+
+log = logging.getLogger("pymo_bluesky")
+
+ENTRY = "/entry"
+_MOST = 50
+"""Plots of one scan."""
+
+_NUMBERS = "biuf"
+_AXES = (Role.NAV_AXIS, Role.NAV_LISTED, Role.NAV_TIME, Role.SIGNAL_AXIS)
+
+
+def linked(tree: Tree, layout: Layout, path: str) -> Iterator[Operation]:
+    """What shows a scan to viewers of NeXus, and makes it the one they open with.
+
+    Parameters
+    ----------
+    tree, layout
+        The dataset, with the scan in it.
+    path
+        Of the group of the scan.
+    """
+    entry = tree.root.get(ENTRY)
+    if entry is not None and not _is_ours(layout, entry):
+        return  # of another program, which knows what it is for
+    try:
+        plots = list(_Plots(tree, layout, path).operations())
+    except Exception:  # the data are there, and that counts
+        log.info("%s gets no plot for NeXus", path, exc_info=True)
+        return
+    if not plots:
+        return
+    shown = path.rpartition("/")[2]
+    yield SetAttributes("/", {"NX_class": "NXroot", "default": ENTRY[1:]})
+    if entry is None:
+        made = layout.place(Role.NEXUS, "/", nx_default=shown)
+        yield MakeGroup(made.path, made.attributes)
+    else:
+        yield SetAttributes(ENTRY, {"default": shown})
+    yield from plots
+
+
+def _is_ours(layout: Layout, entry: Node) -> bool:
+    found = layout.recognise(Role.ROOT, entry.name, entry.attributes)
+    return found is not None and found.row.role is Role.NEXUS
+
+
+@dataclass(slots=True)
+class _Plots:
+    """The plots of one scan."""
+
+    tree: Tree
+    layout: Layout
+    path: str
+    _axes: dict[tuple[str, bytes], str] = field(default_factory=dict[Any, str])
+    _names: set[str] = field(default_factory=set[str])
+    _titled: dict[str, str] = field(default_factory=dict[str, str])
+
+    def operations(self) -> Iterator[Operation]:
+        """Its plots, the one that shows it best under the name of the scan."""
+        scan = self._assembled()
+        if scan is None:
+            return
+        branches = (scan.trunk, *scan.branches)
+        for stream, number, which in best_first(branches)[:_MOST]:
+            branch = branches[stream]
+            module = branch.modules[number]
+            yield from self._plot(branch, module, module.channels[which])
+        for path, title in self._titled.items():
+            yield SetAttributes(path, {"long_name": title})
+
+    def _assembled(self) -> Scan | None:
+        watch = Watch()
+        node = self.tree.node(self.path)
+        seen = look(self.layout, node, Role.RAW, watch)
+        if seen is None:
+            return None
+        for part in seen.walk():
+            if part.role in _AXES:
+                values = np.asarray(part.node[()])
+                key = (part.text("label"), values.tobytes())
+                self._axes.setdefault(key, part.node.path)
+        return assemble(self.layout, seen, lambda node: node, watch).scan
+
+    def _plot(
+        self, branch: Branch, module: Module, channel: Channel
+    ) -> Iterator[Operation]:
+        arrays = [a for a in channel.arrays if a.data.dtype.kind in _NUMBERS]
+        if not arrays or 0 in arrays[0].data.shape:
+            return
+        shape = arrays[0].data.shape
+        same = [a for a in arrays if a.data.shape == shape]
+        scan = self.path.rpartition("/")[2]
+        name = f"{scan}_{plain(module.title)}_{plain(channel.title)}"
+        name = unique(name if self._names else scan, self._names)
+        place = f"{ENTRY}/{name}"
+        inside: set[str] = set()
+        signals = [unique(plain(a.label), inside) for a in same]
+        dimensions = _dimensions(branch, channel)
+        axes = [unique(plain(d.label), inside) if d else "." for d in dimensions]
+        made = self.layout.place(
+            Role.PLOT,
+            ENTRY,
+            called=name,
+            title=f"{scan}: {module.title} {channel.title}",
+            nx_signal=signals[0],
+        )
+        attributes = {**made.attributes, "axes": _texts(axes)}
+        if signals[1:]:
+            attributes["auxiliary_signals"] = _texts(signals[1:])
+        yield MakeGroup(place, attributes)
+        for called, array in zip(signals, same, strict=True):
+            yield from self._array(f"{place}/{called}", array)
+        for n, error in enumerate(channel.errors[: len(same)]):
+            if error.data.shape == shape:
+                yield from self._array(f"{place}/{signals[n]}_errors", error)
+        for called, dimension in zip(axes, dimensions, strict=True):
+            if dimension is not None:
+                yield from self._axis(place, called, dimension)
+
+    def _array(self, place: str, array: Array) -> Iterator[Operation]:
+        path = str(getattr(array.data, "path", ""))
+        yield Link(place, path)
+        self._titled[path] = _titled(array.label, array.units)
+
+    def _axis(self, place: str, called: str, axis: Dimension) -> Iterator[Operation]:
+        values = np.asarray(axis.values)
+        title = _titled(axis.label, axis.units)
+        found = self._axes.get((axis.label, values.tobytes()))
+        if found is not None:
+            yield Link(f"{place}/{called}", found)
+            self._titled[found] = title
+            return
+        made = place_column(
+            self.layout, place, called, values.shape, values.dtype, data=values
+        )
+        yield made
+        about = {"long_name": title, "units": printable(axis.units)}
+        yield SetAttributes(made.path, about)
+
+
+def _dimensions(branch: Branch, channel: Channel) -> list[Dimension | None]:
+    """The axes of a plot; None for a dimension that only counts."""
+    found = dimensions_of(branch, channel)
+    if branch.spread and len(found) == 1 and not found[0].signal:
+        places = [d for d in positions_of(branch) if d.values.shape == (_size(found),)]
+        return list(places) or [None]
+    return [d if d.label not in ("point", "pixel") else None for d in found]
+
+
+def _size(dimensions: Sequence[Dimension]) -> int:
+    return len(dimensions[0].values)
+
+
+def _titled(label: str, units: str) -> str:
+    return printable(f"{label} ({units})" if units else label)
+
+
+def _texts(words: Sequence[str]) -> np.ndarray:
+    """Texts as every library for HDF5 has them: of fixed length."""
+    return np.array([word.encode("ascii") for word in words])
+
+
+def plain(text: str) -> str:
+    """A text as a name that NeXus allows.
+
+    Examples
+    --------
+    >>> plain("Détecteur 1/x")
+    'D_tecteur_1_x'
+    """
+    name = re.sub(r"\W", "_", text, flags=re.ASCII)[:60]
+    return name if re.match(r"[A-Za-z_]", name) else f"_{name}"
+
+
+def unique(name: str, taken: set[str]) -> str:
+    """A name that is not taken yet; it is from now on.
+
+    Examples
+    --------
+    >>> taken = {"x"}
+    >>> unique("x", taken), unique("x", taken)
+    ('x_2', 'x_3')
+    """
+    number, found = 2, name
+    while found in taken:
+        found = f"{name}_{number}"
+        number += 1
+    taken.add(found)
+    return found
