@@ -155,8 +155,8 @@ class TestWhatViewersChoose:
         ],
     )
     def test_the_scan_over_its_axes(self, name, signal, axes, shape, layout, tmp_path):
-        needs("silx", "nexus")
-        needs("nexusformat", "nexus")
+        needs("silx", "test-nexus")
+        needs("nexusformat", "test-nexus")
         import silx.io
         from nexusformat.nexus import nxload
         from silx.io.nxdata import get_default
@@ -181,7 +181,7 @@ class TestWhatViewersChoose:
         assert [axis.nxname for axis in plotted.nxaxes] == axes
 
     def test_units_are_told_with_the_labels(self, tmp_path):
-        needs("silx", "nexus")
+        needs("silx", "test-nexus")
         import silx.io
         from silx.io.nxdata import get_default
 

@@ -1,18 +1,23 @@
 """Pictures of scans: what is drawn without being asked, and that nothing is lost."""
 
 import math
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 from specimens import SPECIMENS, unpacked
 
 from pymo_bluesky import open_dataset
 from pymo_bluesky.cli import main
-from pymo_bluesky.errors import NotFoundError, PymoError, WriteError
+from pymo_bluesky.errors import FormatError, NotFoundError, PymoError, WriteError
 from pymo_bluesky.model import Array, Axis, Branch, Channel, Module
 from pymo_bluesky.plotting import draw, save
+from pymo_bluesky.plotting.choosing import Dimension
+from pymo_bluesky.plotting.drawing import draw_panel
+from pymo_bluesky.plotting.panels import Curve, Panel
 
 X = Axis(label="x", units="mm", values=np.array([0.0, 1.0, 2.0]))
 
@@ -197,3 +202,44 @@ class TestCommandLine:
         with pytest.raises(WriteError, match=r"\.xyz cannot be saved"):
             save(figure, tmp_path / "picture.xyz")
         assert not list(tmp_path.iterdir())
+
+
+class TestWhatCannotBeDrawn:
+    def test_of_a_detector_that_cannot_be_read_the_rest_is_drawn(self):
+        class Elsewhere:
+            shape, dtype = (3,), np.dtype(float)
+
+            def __getitem__(self, key):
+                raise FormatError("its values lie in other files")
+
+        lost = Array(label="frames", data=Elsewhere())
+        stream = branch([("power", [1, 2, 3])])
+        (meter,) = stream.modules
+        camera = Module(
+            kind="detector",
+            title="camera",
+            channels=(Channel(title="frames", dimension="Data0D", arrays=(lost,)),),
+        )
+        both = replace(stream, modules=(camera, meter))
+        titles = [axes.get_title() for axes in draw([(both, None)]).axes]
+        assert titles == ["meter: power", "camera: frames"]
+        with pytest.raises(FormatError, match="other files"):
+            draw([(replace(stream, modules=(camera,)), None)])
+
+    def test_without_a_detector_what_was_moved_is_drawn(self):
+        stream = branch([("x", [1, 2, 3])])
+        moved = replace(stream.modules[0], kind="actuator")
+        (axes,) = draw([(replace(stream, modules=(moved,)), None)]).axes
+        assert axes.get_ylabel() == "x (V)"
+
+    def test_a_region_outside_of_a_curve_does_not_squeeze_it(self):
+        axes = Figure().add_subplot()
+        x = Dimension(label="x", units="", values=np.arange(500.0, 600.0), signal=True)
+        curve = Curve(label="y", units="", values=np.arange(100.0))
+        roi = {"name": "ROI_00", "color": [255, 0, 0], "enabled": True}
+        roi |= {"type": "LinearROI", "edges": [0.0, 20.0]}
+        panel = Panel(
+            title="", note="", how="line", axes=(x,), curves=(curve,), rois=(roi,)
+        )
+        draw_panel(axes.figure, axes, panel)
+        assert axes.get_xlim()[0] > 490

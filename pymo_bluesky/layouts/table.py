@@ -278,7 +278,7 @@ class Layout:
             )
         attributes = {
             name: value
-            if name in row.raw and not misread(value)
+            if name in row.raw and not (isinstance(value, str) and misread(value))
             else self.encode(name, value)
             for name, value in values.items()
         }

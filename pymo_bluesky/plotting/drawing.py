@@ -48,7 +48,9 @@ def draw_panel(figure: Any, axes: Any, panel: Panel) -> None:
     """Draw one panel into axes of a figure."""
     words = [shown(text) for text in (panel.title, panel.note) if text]
     axes.set_title("\n".join(words), fontsize="medium")
-    if not any(np.isfinite(curve.values).any() for curve in panel.curves):
+    if panel.how == "unread":
+        _tell(axes, "not read: see `validate`")
+    elif not any(np.isfinite(curve.values).any() for curve in panel.curves):
         _tell(axes, "no numbers here")
     elif panel.how == "value":
         _value(axes, panel)
@@ -109,8 +111,17 @@ def _lines(axes: Any, panel: Panel) -> None:
         for text, label in zip(legend.get_texts(), labels, strict=True):
             text.set_text(label)
     axes.grid(alpha=0.25)
+    _few_ticks(axes)
+    shown_range = axes.get_xlim()
     for roi in panel.rois:
         _range(axes, roi)
+    axes.set_xlim(shown_range)  # a region may lie anywhere: the curve is what counts
+
+
+def _few_ticks(axes: Any) -> None:
+    """Numbers below a narrow panel that do not run into each other."""
+    axes.locator_params(axis="x", nbins=6)
+    axes.ticklabel_format(axis="x", scilimits=(-3, 5))
 
 
 def _order(x: np.ndarray) -> Any:

@@ -61,7 +61,8 @@ class Panel:
     title, note
         What it shows; at which place of the scan.
     how
-        ``line``, ``image``, ``points`` or ``value``.
+        ``line``, ``image``, ``points`` or ``value``; ``unread`` when the values cannot
+        be read, as those that lie in other files that are not allowed.
     axes
         The vertical one before the horizontal one for an image, the horizontal one
         before the vertical one for points.
@@ -111,19 +112,26 @@ def panels_of(
         When a place is outside.
     """
     every = [*streams, *others]
-    kind = "" if named else "detector"
-    for seen in (every,) if named else (streams, others):
+    # Without a detector that measured numbers, what was moved is all there is.
+    wanted = (
+        [(every, "")]
+        if named
+        else [
+            (streams, "detector"),
+            (others, "detector"),
+            (every, ""),
+        ]
+    )
+    for seen, kind in wanted:
         found = [
-            (branch, visited, module, channel)
+            (_Place(branch, visited, tuple(at)), module, channel)
             for branch, visited in seen
             for module in branch.modules
             for channel in _channels(module, named)
             if kind in ("", module.kind) and _drawable(channel)
         ]
         if found:
-            for branch, visited, module, channel in found:
-                place = _Place(branch, visited, tuple(at))
-                yield from _panels(place, module, channel)
+            yield from _readable(found)
             return
     if named:
         names = dict.fromkeys(m.title for b, _ in every for m in b.modules)
@@ -131,6 +139,34 @@ def panels_of(
             f"the scan has no values of {named!r} to draw; it holds "
             f"{', '.join(names) or 'nothing'}"
         )
+
+
+def _readable(found: Sequence[tuple[_Place, Module, Channel]]) -> Iterator[Panel]:
+    """The panels of some channels; of one that cannot be read, the reason.
+
+    Raises
+    ------
+    FormatError
+        When none can be read.
+    """
+    unread: FormatError | None = None
+    some = False
+    waiting = list[Panel]()
+    for place, module, channel in found:
+        try:
+            panels = list(_panels(place, module, channel))
+        except FormatError as error:
+            unread = unread or error
+            title = _title(module.title, channel, channel.arrays)
+            waiting.append(
+                Panel(title=title, note="", how="unread", axes=(), curves=())
+            )
+        else:
+            some = some or bool(panels)
+            yield from panels
+    if unread is not None and not some:
+        raise unread
+    yield from waiting
 
 
 def _channels(module: Module, named: str) -> list[Channel]:
@@ -240,7 +276,9 @@ def _nth(arrays: Sequence[Array], n: int) -> Array | None:
     return arrays[n] if n < len(arrays) else None
 
 
-def _title(module: str, channel: Channel, curves: Sequence[Curve]) -> str:
+def _title(
+    module: str, channel: Channel, curves: Sequence[Curve] | Sequence[Array]
+) -> str:
     label = curves[0].label if len(curves) == 1 else channel.title
     if channel.source != "raw" and channel.title not in label:
         label = f"{channel.title} {label}"

@@ -1,9 +1,9 @@
 """Open a file in PyMoDAQ's H5Browser, visit every node, and take its picture.
 
-    python h5browser_picture.py FILE [--backend tables|h5py] [--node PATH --png PNG]
+    python h5browser_picture.py FILE [--backend tables|h5py] [--node PATH… --png PNG]
 
 Each node is clicked (its attributes and settings are shown) and each data node is
-plotted, as a person would; with ``--png`` the window is saved after `PATH` was plotted.
+plotted, as a person would; with ``--png`` the window is saved after `PATH` was shown.
 Prints one JSON document; exit status 1 when the browser complained about any node.
 
 This runs in PyMoDAQ's environment and knows nothing of ours.
@@ -94,7 +94,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("file", type=Path)
     parser.add_argument("--backend", default="tables", choices=["tables", "h5py"])
-    parser.add_argument("--node", default="/")
+    parser.add_argument("--node", action="append", help="several: one after the other")
     parser.add_argument("--png", type=Path)
     options = parser.parse_args()
     app = QtWidgets.QApplication([])
@@ -108,7 +108,7 @@ def main() -> int:
     out = {"file": str(options.file), "nodes": [], "errors": 0}
     # First, while the viewers are empty: they keep what an earlier node left.
     if options.png:
-        picture(app, browser, options.node, options.png)
+        picture(app, browser, options.node or ["/"], options.png)
     out["opening"] = complaints.taken()
     for item in items(browser.view.h5file_tree.tree):
         node = visit(browser, item)
@@ -121,16 +121,19 @@ def main() -> int:
 
 
 def picture(
-    app: QtWidgets.QApplication, browser: H5Browser, path: str, png: Path
+    app: QtWidgets.QApplication, browser: H5Browser, paths: list[str], png: Path
 ) -> None:
-    """Show the node at `path` as a person would, and save what the window shows."""
-    for item in items(browser.view.h5file_tree.tree):
-        browser.view.h5file_tree.tree.setCurrentItem(item)
-        if browser.get_tree_node_path() == path:
-            visit(browser, item)
-            break
-    else:
-        raise SystemExit(f"{path} is not in the tree")
+    """Show nodes as a person would, and save what the window shows then."""
+    tree = browser.view.h5file_tree.tree
+    for path in paths:
+        for item in items(tree):
+            tree.setCurrentItem(item)
+            if browser.get_tree_node_path() == path:
+                visit(browser, item)
+                tree.scrollToItem(item)
+                break
+        else:
+            raise SystemExit(f"{path} is not in the tree")
     deadline = QtCore.QDeadlineTimer(1500)  # pyqtgraph paints from timers
     while not deadline.hasExpired():
         app.processEvents(QtCore.QEventLoop.ProcessEventsFlag.AllEvents, 50)
