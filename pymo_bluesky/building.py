@@ -261,8 +261,7 @@ def _append(
         yield from _protect(tree, layout)
         logged = log_size(tree, layout)
         ledger = Ledger()
-        made = recording.operations(raw_path(layout), numbers[-1])
-        yield from ledger.noting(made)
+        yield from ledger.noting(recording.operations(raw_path(layout), numbers[-1]))
         yield from ledger.noting(_log_lines(tree, lines, layout))
         scan = layout.place(Role.SCAN, raw_path(layout), numbers[-1]).path
         yield from ledger.noting(viewed(tree, layout, recording, scan, display))
