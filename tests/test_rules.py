@@ -5,16 +5,21 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pymo_bluesky import export
 
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "pymo_bluesky"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+# Functions of more than 40 lines, and why they may be.
+LONGER = {"PymodaqWriter.__init__": "of its lines, 18 are options in the signature"}
 # Loaded when a name that needs them is first used, never by the import itself.
 HEAVY = ("bluesky", "ophyd", "h5py", "databroker", "tiled", "matplotlib", "qtpy")
 
@@ -31,7 +36,7 @@ def readme_block(heading: str) -> str:
     return block
 
 
-def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+def body_lines(function: Function) -> int:
     """Lines of a function without its docstring."""
     assert function.end_lineno is not None
     lines = function.end_lineno - function.lineno + 1
@@ -42,16 +47,28 @@ def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return lines
 
 
+def functions(tree: ast.AST, inside: str = "") -> Iterator[tuple[str, Function]]:
+    """All functions, methods by the name of their class, too."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ClassDef):
+            yield from functions(node, f"{node.name}.")
+        elif isinstance(node, Function):
+            yield f"{inside}{node.name}", node
+            yield from functions(node, inside)
+        else:
+            yield from functions(node, inside)
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_a_module_fits_in_a_head(path):
     source = path.read_text()
     assert source.count("\n") <= 400
-    long = [
-        f"{node.name}: {body_lines(node)} lines"
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and body_lines(node) > 40
-    ]
+    assert ast.get_docstring(ast.parse(source)), "it does not say what it is"
+    long = {
+        name: body_lines(function)
+        for name, function in functions(ast.parse(source))
+        if body_lines(function) > 40 and name not in LONGER
+    }
     assert not long
 
 
@@ -106,7 +123,7 @@ def test_all_is_every_extra_but_pymodaq():
     extras = pyproject()["project"]["optional-dependencies"]
     (all_,) = extras["all"]
     named = set(all_.removeprefix("pymo-bluesky[").removesuffix("]").split(","))
-    developers = {"test", "test-browser", "test-hardware", "docs", "dev"}
+    developers = {"test", "test-browser", "test-hardware", "test-nexus", "docs", "dev"}
     assert named == set(extras) - {"pymodaq", "demo", "all"} - developers
 
 
