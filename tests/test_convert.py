@@ -290,6 +290,72 @@ def test_a_damaged_file_leaves_nothing(tmp_path):
     assert not list((tmp_path / "new").glob("*"))
 
 
+@pytest.fixture
+def damaged(tmp_path) -> Path:
+    """A file of which one array cannot be read."""
+    path = unpacked("5.3.8/h5py/custom_errors_nd", tmp_path)
+    with h5py.File(path, "r+") as file:
+        name = next(name for name in stored(path) if name.endswith("/Data00"))
+        values, attributes = file[name][()], dict(file[name].attrs)
+        del file[name]
+        array = file.create_dataset(name, data=values, chunks=True, fletcher32=True)
+        array.attrs.update(attributes)
+        place = array.id.get_chunk_info(0).byte_offset
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+    return path
+
+
+def test_a_damaged_array_is_named(damaged, tmp_path):
+    with pytest.raises(FormatError, match="Data00 cannot be read"):
+        convert(damaged, tmp_path / "new.h5")
+    assert not (tmp_path / "new.h5").exists()
+
+
+@LAYOUTS
+def test_what_can_be_read_of_a_damaged_file_is_converted(layout, damaged, tmp_path):
+    new = tmp_path / "new.h5"
+    (result,) = convert(damaged, new, layout, partial=True)
+    (lost,) = result.unreadable
+    assert [p.loc for p in result.problems if p.severity == "error"] == [lost]
+    assert f"WITHOUT what cannot be read: {lost}" in str(result)
+    with h5py.File(new) as file:
+        assert lost in str(file["Original"].attrs["source_unreadable"])
+    nodes = {node.path: node for node in original(new)}
+    assert set(nodes) == set(stored(damaged))
+    assert nodes[lost].where == ""
+    assert "damaged" in nodes[lost].remark
+    others = [node for node in nodes.values() if node.is_array and node.path != lost]
+    assert all(node.where for node in others)
+    assert any("/Detector" in node.path for node in others if node.where == "scan")
+    assert verify(new) == []
+    assert [p for p in validate(new) if p.severity == "error"] == []
+    (again,) = convert(damaged, new, layout)
+    assert again.status == "skipped"
+    assert "without 1 arrays that are damaged" in again.reason
+
+
+def test_a_whole_file_is_converted_whole_with_partial_too(tmp_path):
+    old = unpacked("1.4.2/viewer_single_Det1D", tmp_path)
+    report = convert(old, tmp_path / "new.h5", partial=True)
+    assert (len(report.converted), report.partial) == (1, ())
+    assert_equal_files(old, tmp_path / "new.h5")
+
+
+def test_a_damaged_file_of_a_folder_is_told_and_ends_with_1(
+    damaged, lab, tmp_path, capsys
+):
+    shutil.move(damaged, lab / "damaged.h5")
+    words = ["convert", str(lab), str(tmp_path / "new")]
+    assert main(words) == 1
+    assert "4 converted, 0 skipped, 1 failed" in capsys.readouterr().out
+    assert main([*words, "--partial"]) == 1
+    out = capsys.readouterr().out
+    assert "WITHOUT what cannot be read" in out
+    assert "1 converted, 4 skipped, 0 failed" in out
+
+
 def test_the_draft_of_a_conversion_that_was_killed_is_replaced(tmp_path):
     old = unpacked("3.6.13/tabular", tmp_path)
     new = tmp_path / "new.h5"

@@ -52,6 +52,11 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="let silx view, NeXpy and h5web plot each scan when they open the file",
     )
+    parser.add_argument(
+        "--partial",
+        action="store_true",
+        help="of a damaged file, convert what can be read; the rest is told by name",
+    )
     _add_limits(parser)
     parser.add_argument(
         "-v",
@@ -104,6 +109,7 @@ def _convert(options: argparse.Namespace) -> int:
             options.target,
             options.layout,
             nexus=options.nexus,
+            partial=options.partial,
             isolated=True,
             workers=max(0, options.workers),
             limits=limits,
@@ -111,12 +117,13 @@ def _convert(options: argparse.Namespace) -> int:
             **compression_chosen(options),
         )
     for result in report:
-        if options.verbose or options.source.is_file() or result.status == "failed":
+        lost = result.status == "failed" or result.unreadable
+        if options.verbose or options.source.is_file() or lost:
             _tell(result)
     print(report)
     if options.report is not None:
         _write(options.report, report)
-    return PROBLEMS if report.failed else FINE
+    return PROBLEMS if report.failed or report.partial else FINE
 
 
 @contextlib.contextmanager
@@ -157,7 +164,8 @@ CONVERT = Command(
     "make new datasets of old ones",
     "of any version of PyMoDAQ, and nothing is lost: what the new layout has no place "
     "for lies in its group Original. Run again, it goes on where it was interrupted; "
-    "the exit code is 1 when a file of a folder could not be converted",
+    "the exit code is 1 when a file of a folder, or a part of a file, could not be "
+    "converted",
     _add_convert,
     _convert,
 )

@@ -10,7 +10,7 @@ from ..errors import FormatError
 from ..store.nodes import Node
 from .keeping import MOST_DEPTH, MOST_NODES
 
-__all__ = ["require_bounded"]
+__all__ = ["arrays_below", "require_bounded"]
 
 FREE = 256 * 2**20
 """Bytes that any file may claim: rows made ready in advance, and never written."""
@@ -36,7 +36,9 @@ def require_bounded(root: Node, path: Path) -> None:
     """
     size = path.stat().st_size
     most = FREE + RATIO * size
-    claimed = sum(math.prod(node.shape) * node.dtype.itemsize for node in _arrays(root))
+    claimed = sum(
+        math.prod(node.shape) * node.dtype.itemsize for node in arrays_below(root)
+    )
     if claimed > most:
         raise FormatError(
             f"{path}: its arrays claim {claimed:,} bytes where the file has {size:,}, "
@@ -46,7 +48,7 @@ def require_bounded(root: Node, path: Path) -> None:
         )
 
 
-def _arrays(root: Node) -> Iterator[Node]:
+def arrays_below(root: Node) -> Iterator[Node]:
     """Arrays that are copied; those whose values are not read, never are."""
     seen: set[int] = set()
     waiting = [(root, 0)]

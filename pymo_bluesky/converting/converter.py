@@ -20,7 +20,7 @@ from .single import convert_file
 __all__ = ["Progress", "convert"]
 
 Progress = Callable[[Conversion, int], None]
-_Job = tuple[str, str, str, str | None, int | None, bool]
+_Job = tuple[str, str, str, str | None, int | None, bool, bool]
 
 
 def convert(
@@ -31,6 +31,7 @@ def convert(
     compression: Library | None = None,
     compression_level: int | None = None,
     nexus: bool = False,
+    partial: bool = False,
     isolated: bool | None = None,
     workers: int = 0,
     limits: Limits | None = None,
@@ -61,6 +62,9 @@ def convert(
         anew for it, also in its own layout.
     nexus
         Whether viewers of NeXus (silx view, NeXpy, h5web) find a plot of each scan.
+    partial
+        Whether a damaged file is converted too, without the arrays that cannot be
+        read: the result and the new file name them.
     isolated
         Whether files are read in processes of their own, so that one that makes HDF5
         fail ends only its own conversion. By default those of a folder are.
@@ -98,7 +102,7 @@ def convert(
     """
     layout_named(layout)
     require(compression_named(compression, compression_level))
-    how = (layout, compression, compression_level, nexus)
+    how = (layout, compression, compression_level, nexus, partial)
     old, new = (Path(p).expanduser().absolute() for p in (source, target))
     if old.is_dir():
         jobs: list[_Job] = [(*files, *how) for files in _files(old, new)]

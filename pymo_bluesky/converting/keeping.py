@@ -21,7 +21,7 @@ from ..store.nodes import Node
 from ..values import to_json
 from .original import GROUP, NODES
 
-__all__ = ["Keeper", "same_values"]
+__all__ = ["Keeper", "blocks_of", "same_values"]
 
 MOST_DEPTH, MOST_NODES = 64, 1_000_000
 """As `validate` has it: PyMoDAQ's own trees are eight groups deep."""
@@ -141,7 +141,7 @@ class Keeper:
             made = place_column(self.layout, GROUP, name, node.shape, node.dtype)
             yield made
             yield SetAttributes(made.path, about)
-            for first, values in _blocks(node):
+            for first, values in blocks_of(node):
                 if values.size:
                     start = (first, *(0,) * (values.ndim - 1))
                     yield WriteSlab(made.path, start, values)
@@ -149,7 +149,7 @@ class Keeper:
         yield self._column(name, growing=True)
         form = {"form": self.layout.encode("form", "rows of JSON")}
         yield SetAttributes(f"{GROUP}/{name}", about | form)
-        for _, values in _blocks(node):
+        for _, values in blocks_of(node):
             line = to_json(_items(values))
             data = np.frombuffer(line.encode() + b"\n", np.uint8)
             yield Append(f"{GROUP}/{name}", data)
@@ -173,11 +173,11 @@ class Keeper:
 def same_values(node: Node, values: ArrayLike | list[Any]) -> bool:
     """Whether what was kept of an array is what it holds, to the last bit."""
     if isinstance(values, list):
-        rows = [row for _, block in _blocks(node) for row in _items(block)]
+        rows = [row for _, block in blocks_of(node) for row in _items(block)]
         return to_json(rows) == to_json(values)
     if (values.shape, values.dtype) != (node.shape, node.dtype):
         return False
-    pairs = zip(_blocks(node), _blocks(values), strict=True)
+    pairs = zip(blocks_of(node), blocks_of(values), strict=True)
     return all(one.tobytes() == other.tobytes() for (_, one), (_, other) in pairs)
 
 
@@ -185,7 +185,7 @@ def _items(block: np.ndarray) -> list[Any]:
     return list(block) if block.ndim else [block[()]]
 
 
-def _blocks(node: ArrayLike) -> Iterator[tuple[int, np.ndarray]]:
+def blocks_of(node: ArrayLike) -> Iterator[tuple[int, np.ndarray]]:
     """The values of an array, some rows at a time, with the number of the first."""
     shape = node.shape
     if not shape:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,8 +53,9 @@ class Provenance:
         about = path.stat()
         return cls(path, about.st_size, about.st_mtime_ns)
 
-    def fields(self, dataset: Dataset) -> dict[str, Any]:
-        """What the new file tells of its source."""
+    def fields(self, dataset: Dataset, unreadable: Sequence[str]) -> dict[str, Any]:
+        """What the new file tells of its source, and what of that is damaged."""
+        lost = {"source_unreadable": list(unreadable)} if unreadable else {}
         return {
             "source": self.path.name,
             "source_bytes": self.size,
@@ -62,6 +63,7 @@ class Provenance:
             "source_sha256": _digest(self.path),
             "source_layout": dataset.layout,
             "source_version": dataset.pymodaq_version,
+            **lost,
         }
 
     def copy_to(self, draft: Path) -> None:
@@ -96,7 +98,7 @@ class Provenance:
         except PymoError as error:
             raise WriteError(f"{self._there(target)}: {error}") from error
         if known:
-            return f"{target} was made of it before"
+            return f"{target} was made of it before{_but(target)}"
         raise WriteError(
             f"{self._there(target)}: it was not made of {self.path} as it is now, in "
             f"the layout {layout.name}; move it away to convert again"
@@ -120,6 +122,13 @@ class Provenance:
         if told["modified"] == self.modified:
             return True
         return told["sha256"] == _digest(self.path)
+
+
+def _but(target: Path) -> str:
+    with Source(target).opened() as tree:
+        node = tree.root.get(GROUP)
+        lost = decode(node.attributes.get("source_unreadable")) if node else None
+    return f", without {len(lost)} arrays that are damaged" if lost else ""
 
 
 _OURS = "pymo_bluesky_version"

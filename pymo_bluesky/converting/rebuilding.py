@@ -44,6 +44,8 @@ class Rebuilding:
     ----------
     dataset
         The old file.
+    source
+        The same, to look into.
     layout
         Of the new one.
     target
@@ -51,17 +53,20 @@ class Rebuilding:
 
     Attributes
     ----------
-    layout, target
-        Of the new one.
+    dataset, source, layout, target
+        As they were given.
     kept
         Unknown nodes and attributes, which lie in the group ``Original``.
     problems
         What could not be shown as it was; complete when all operations were given.
     """
 
-    def __init__(self, dataset: Dataset, layout: Layout, target: Path) -> None:
+    def __init__(
+        self, dataset: Dataset, source: Source, layout: Layout, target: Path
+    ) -> None:
         self.problems: list[Problem] = []
-        self._dataset = dataset
+        self.dataset = dataset
+        self.source = source
         self.layout = layout
         self._raw_path = layout.place(Role.RAW, "/").path
         self.target = target
@@ -75,11 +80,11 @@ class Rebuilding:
 
         Data in other files are named relative to the folder, so with them it is.
         """
-        ours = "written_by" in self._dataset.attributes
-        if not ours or self._dataset.layout != self.layout.name:
+        ours = "written_by" in self.dataset.attributes
+        if not ours or self.dataset.layout != self.layout.name:
             return False
-        with Source(self._dataset.path).opened() as tree:
-            nodes = [tree.node(scan.path) for scan in self._dataset.scans]
+        with self.source.opened() as tree:
+            nodes = [tree.node(scan.path) for scan in self.dataset.scans]
             return not any(node.get("Documents/External") for node in nodes)
 
     @property
@@ -95,10 +100,10 @@ class Rebuilding:
         about
             What the new file tells of the old one.
         """
-        with Source(self._dataset.path).opened() as tree:
+        with self.source.opened() as tree:
             yield from place_dataset(self.layout, self._top(), self._raw())
             taken: set[int] = set()
-            for scan in self._dataset.scans:
+            for scan in self.dataset.scans:
                 number = scan.number
                 while number in taken:  # a data logger beside a scan
                     number += 1
@@ -113,7 +118,7 @@ class Rebuilding:
     # -------------------------------------------------------------------- the dataset
 
     def _top(self) -> dict[str, Any]:
-        about = self._dataset.attributes
+        about = self.dataset.attributes
         began = local_time(self._first.get("time"))
         return {
             "file": self.target.name,
@@ -123,8 +128,8 @@ class Rebuilding:
         }
 
     def _raw(self) -> dict[str, Any]:
-        info = {key: _text(self._dataset.attributes.get(key)) for key in _ABOUT}
-        tree = self._dataset.settings
+        info = {key: _text(self.dataset.attributes.get(key)) for key in _ABOUT}
+        tree = self.dataset.settings
         if tree is None:
             settings = plain_settings(
                 "Dataset", {"dataset_info": info}, self.layout.dialect
@@ -136,7 +141,7 @@ class Rebuilding:
     @cached_property
     def _first(self) -> Mapping[str, Any]:
         """The first start document."""
-        for scan in self._dataset.scans:
+        for scan in self.dataset.scans:
             for _, doc in scan.documents():
                 return doc
         return {}
@@ -176,7 +181,7 @@ class Rebuilding:
 
     def _stored(self, node: Node, scan: Scan, number: int) -> Iterator[Operation]:
         """A scan with documents: they hold all of it but copies of external data."""
-        folder = self._dataset.path.parent
+        folder = self.dataset.path.parent
         notes = Notes.read(node)
         copied = [a for a in notes.arrays.values() if a.get("mode") == "embed"]
         mode: Mode = "embed" if copied else "link"
@@ -186,7 +191,7 @@ class Rebuilding:
                     self.target.parent,
                     mode,
                     Whereabouts(notes, folder),
-                    Allowed.around(self._dataset.path),
+                    Allowed.around(self.dataset.path),
                 )
             )
             recording = Recording(scan.documents, self.layout, files=files)
@@ -229,8 +234,8 @@ class Rebuilding:
 
     @cached_property
     def _seen(self) -> Seen | None:
-        with Source(self._dataset.path).opened() as tree:
-            layout = identify(tree, self._dataset.path)
+        with self.source.opened() as tree:
+            layout = identify(tree, self.dataset.path)
             return look(layout, tree.root, None, Watch())
 
     def _below(self, path: str) -> Iterator[Seen]:
@@ -242,8 +247,8 @@ class Rebuilding:
     def kept(self) -> tuple[str, ...]:
         """Paths of unknown nodes, and of unknown attributes (``/path@name``)."""
         watch = Watch()
-        with Source(self._dataset.path).opened() as tree:
-            layout = identify(tree, self._dataset.path)
+        with self.source.opened() as tree:
+            layout = identify(tree, self.dataset.path)
             seen = look(layout, tree.root, None, watch)
             unknown = [
                 f"{part.node.path}@{name}"

@@ -32,6 +32,8 @@ class Conversion:
         of unknown nodes, and of unknown attributes (``/Raw_datas/Scan000@comment``).
     problems
         What is remarkable about the source, or could not be shown as it was.
+    unreadable
+        Arrays that are damaged and not in the new file (only with ``partial=True``).
     reason
         Why it failed, or was skipped.
 
@@ -47,6 +49,7 @@ class Conversion:
     scans: int = 0
     kept: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    unreadable: tuple[str, ...] = ()
     reason: str = ""
 
     @classmethod
@@ -58,6 +61,7 @@ class Conversion:
             status=about["status"],
             scans=about["scans"],
             kept=tuple(about["kept"]),
+            unreadable=tuple(about["unreadable"]),
             problems=tuple(Problem(*problem) for problem in about["problems"]),
             reason=about["reason"],
         )
@@ -70,6 +74,7 @@ class Conversion:
             "status": self.status,
             "scans": self.scans,
             "kept": list(self.kept),
+            "unreadable": list(self.unreadable),
             "problems": [[p.loc, p.severity, p.kind, p.message] for p in self.problems],
             "reason": self.reason,
         }
@@ -81,6 +86,8 @@ class Conversion:
         line = f"{self.source}: converted, {self.scans} scan{plural}"
         if self.kept:
             line += f"; kept in the group Original: {_some(self.kept)}"
+        if self.unreadable:
+            line += f"; WITHOUT what cannot be read: {_some(self.unreadable)}"
         return line
 
 
@@ -107,6 +114,11 @@ class Report:
     def converted(self) -> tuple[Conversion, ...]:
         """What was converted now."""
         return self._of("converted")
+
+    @property
+    def partial(self) -> tuple[Conversion, ...]:
+        """What was converted now, but for arrays that are damaged."""
+        return tuple(result for result in self.results if result.unreadable)
 
     @property
     def skipped(self) -> tuple[Conversion, ...]:

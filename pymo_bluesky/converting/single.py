@@ -6,6 +6,7 @@ what they do not carry goes to the group ``Original``.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from .. import store
 from ..compression import Compression, compression_named
-from ..errors import Problem, WriteError, listed
+from ..errors import FormatError, Problem, WriteError, listed
 from ..integrity import seal_all
 from ..layouts import Layout, layout_named
 from ..publishing import publish
@@ -28,6 +29,7 @@ from .original import original
 from .provenance import Provenance
 from .rebuilding import Rebuilding
 from .results import Conversion
+from .salvaging import unreadable
 
 __all__ = ["convert_file"]
 
@@ -41,6 +43,7 @@ def convert_file(
     library: str | None = None,
     level: int | None = None,
     nexus: bool = False,
+    partial: bool = False,
 ) -> dict[str, Any]:
     """Convert one file; a function of plain data, so that any process can do it.
 
@@ -52,6 +55,8 @@ def convert_file(
         Of the new one: its layout, and how it is compressed.
     nexus
         Whether it gets plots for viewers of NeXus.
+    partial
+        Whether arrays that cannot be read are left out.
 
     Returns
     -------
@@ -76,9 +81,20 @@ def convert_file(
     with drafting(new) as draft:
         if os.path.lexists(new):  # another program made it meanwhile
             return _skipped(origin, new, made)
-        with open_dataset(old) as dataset:
-            rebuilding = Rebuilding(dataset, made, new)
-            result = _converted(dataset, origin, draft, rebuilding, packed, nexus)
+        convert = functools.partial(
+            _converted, origin, draft, packed=packed, nexus=nexus
+        )
+        try:
+            with open_dataset(old) as dataset:
+                result = convert(Rebuilding(dataset, Source(old), made, new))
+        except FormatError:
+            left_out = _damaged(old) if partial else {}
+            if not left_out:
+                raise
+            draft.unlink(missing_ok=True)
+            rest = Source(old, left_out=left_out)
+            with Dataset(old, left_out=left_out) as dataset:
+                result = convert(Rebuilding(dataset, rest, made, new))
         origin.require_unchanged()
         publish(draft, new)
     return result.plain()
@@ -102,28 +118,35 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
+def _damaged(path: Path) -> dict[str, str]:
+    with Source(path).opened() as tree:
+        require_bounded(tree.root, path)
+        return unreadable(tree)
+
+
 def _converted(
-    dataset: Dataset,
     origin: Provenance,
     draft: Path,
     rebuilding: Rebuilding,
     packed: Compression | None,
     nexus: bool,
 ) -> Conversion:
+    dataset, source = rebuilding.dataset, rebuilding.source
+    lost = tuple(source.rules.left_out)
     wants_plots = nexus and not rebuilding.has_plots
     if rebuilding.nothing_to_do and packed is None and not wants_plots:
         origin.copy_to(draft)
         kept, problems = (), ()
     else:
-        with Source(dataset.path).opened() as tree:
+        with source.opened() as tree:
             require_bounded(tree.root, dataset.path)
         layout = rebuilding.layout
-        operations = rebuilding.operations(origin.fields(dataset))
+        operations = rebuilding.operations(origin.fields(dataset, lost))
         store.create(draft, operations, oldest=layout.oldest_format, compression=packed)
         if nexus:
             view_all(draft, layout)
         seal_all(draft, layout)
-        _require_equal(dataset, draft)
+        _require_equal(dataset, source, draft)
         kept, problems = rebuilding.kept, rebuilding.problems
     outer = dataset.outer_problems
     remarks = [*outer, *(p for scan in dataset.scans for p in scan.problems)]
@@ -133,13 +156,14 @@ def _converted(
         scans=len(dataset.scans),
         kept=tuple(kept),
         problems=tuple(dict.fromkeys([*remarks, *problems])),
+        unreadable=lost,
     )
 
 
-def _require_equal(dataset: Dataset, draft: Path) -> None:
+def _require_equal(dataset: Dataset, source: Source, draft: Path) -> None:
     """Refuse a new file that does not give back what the old one holds."""
     wrong: list[Problem] = []
-    for where, text in _unequal(dataset, draft):
+    for where, text in _unequal(dataset, source, draft):
         wrong.append(Problem(where, "error", "differs", text))
         if len(wrong) >= _SHOWN:
             break
@@ -150,14 +174,16 @@ def _require_equal(dataset: Dataset, draft: Path) -> None:
         )
 
 
-def _unequal(dataset: Dataset, draft: Path) -> Iterator[tuple[str, str]]:
+def _unequal(
+    dataset: Dataset, source: Source, draft: Path
+) -> Iterator[tuple[str, str]]:
     with open_dataset(draft) as made:
         if len(made.scans) != len(dataset.scans):
             yield "scans", f"{len(dataset.scans)} were, {len(made.scans)} are there"
         for old, new in zip(dataset.scans, made.scans, strict=False):
             for text in differences(old.documents(), new.documents()):
                 yield old.path, text
-    with Source(dataset.path).opened() as tree:
+    with source.opened() as tree:
         for node in original(draft):
             if not node.where.startswith("Array"):
                 continue

@@ -55,6 +55,7 @@ DOCUMENT_ROWS = (
             "source_sha256": "source_sha256",
             "source_layout": "source_layout",
             "source_version": "source_version",
+            "source_unreadable": "source_unreadable",
         },
         default={"title": "what the file that was converted held beside its scans"},
     ),

@@ -55,6 +55,8 @@ class Dataset(Shown):
     ----------
     path
         Of the file. See `open_dataset`.
+    left_out
+        Arrays, by their paths, that count as unreadable, and why.
     """
 
     def __init__(
@@ -64,9 +66,16 @@ class Dataset(Shown):
         external: External = False,
         memory: int = MEMORY,
         isolated: bool = False,
+        left_out: Mapping[str, str] | None = None,
     ) -> None:
         self.path = path
-        self._source = Source(path, external=external, memory=memory, isolated=isolated)
+        self._source = Source(
+            path,
+            external=external,
+            memory=memory,
+            isolated=isolated,
+            left_out=left_out,
+        )
         self._held = ExitStack()
         self._watch = Watch()
         self._nodes = MAX_NODES

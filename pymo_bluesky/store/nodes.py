@@ -163,6 +163,8 @@ class Node:
 
     def refusal(self) -> str:
         """Why the values of an array are not read; empty when they are."""
+        if self.path in self.rules.left_out:
+            return self.rules.left_out[self.path]
         try:
             return refusal(self._object, self.rules)
         except _UNREADABLE as error:

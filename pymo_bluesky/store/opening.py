@@ -11,7 +11,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,6 +88,8 @@ class Source:
         Bytes that what describes the data may take; see `Rules`.
     isolated
         Whether another process reads the file, which may die of it.
+    left_out
+        Arrays that count as unreadable; see `Rules`.
     """
 
     def __init__(
@@ -97,10 +99,11 @@ class Source:
         external: External | Allowed = False,
         memory: int = MEMORY,
         isolated: bool = False,
+        left_out: Mapping[str, str] | None = None,
     ) -> None:
         self.path = Path(path)
         allowed = external if isinstance(external, Allowed) else Allowed.of(external)
-        self.rules = Rules(allowed, memory)
+        self.rules = Rules(allowed, memory, left_out or {})
         self._session = _session(self.path, self.rules) if isolated else None
         self._tree: Tree | None = None
         self._users = 0
@@ -118,6 +121,7 @@ class Source:
             external=rules.allowed,
             memory=rules.memory,
             isolated=state["isolated"],
+            left_out=rules.left_out,
         )
 
     @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..allowed import NOWHERE, Allowed
@@ -25,10 +26,13 @@ class Rules:
         Bytes that attributes, as stored and decoded, may take. A quarter is what a log
         may, and what one read may give whatever the file holds; a sixteenth what one
         attribute may.
+    left_out
+        Arrays, by their paths, that count as unreadable, and why.
     """
 
     allowed: Allowed = NOWHERE
     memory: int = MEMORY
+    left_out: Mapping[str, str] = field(default_factory=dict[str, str])
     _sizes: dict[int, int] = field(default_factory=dict[int, int])
     _taken: list[int] = field(default_factory=lambda: [0])
     _strays: dict[int, str] = field(default_factory=dict[int, str])
