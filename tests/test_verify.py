@@ -6,7 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from corpus import load, stream
+from corpus import STREAMS, load, stream
 from faults.flipping import counted, everywhere, flips, outcomes
 from specimens import unpacked
 
@@ -233,6 +233,16 @@ def test_no_flipped_byte_changes_what_is_read_unseen(layout, tmp_path):
     assert counted(found)["seen"] >= 5, "much of a file is data: flips must be seen"
 
 
+def assert_none_is_silent(path: Path, count: int, record) -> None:
+    """`PYMO_FLIPS` overrides how many; -1: each byte."""
+    count = int(os.environ.get("PYMO_FLIPS", count))
+    size = path.stat().st_size
+    places = everywhere(size) if count < 0 else flips(size, count, seed=1)
+    found = list(outcomes(path, places))
+    record(path.parent.name, dict(counted(found)))
+    assert not [one for one in found if one[0].startswith("silent")]
+
+
 @pytest.mark.fuzz
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -241,12 +251,34 @@ def test_no_flipped_byte_changes_what_is_read_unseen(layout, tmp_path):
 )
 def test_flips_of_each_seed(runs, layout, tmp_path, record_testsuite_property):
     path = exported(tmp_path, *runs, layout=layout)
-    count = int(os.environ.get("PYMO_FLIPS", "300"))
-    size = path.stat().st_size
-    places = everywhere(size) if count < 0 else flips(size, count, seed=1)
-    found = list(outcomes(path, places))
-    record_testsuite_property(f"{'-'.join(runs)} {layout}", dict(counted(found)))
-    assert not [one for one in found if one[0].startswith("silent")]
+    assert_none_is_silent(path, 300, record_testsuite_property)
+
+
+@pytest.mark.fuzz
+@pytest.mark.slow
+def test_flips_of_each_stream(corpus_stream, tmp_path, record_testsuite_property):
+    # In turn, so that each layout is damaged in every sort of run.
+    layout = LAYOUTS[STREAMS.index(corpus_stream) % 2]
+    path = exported(tmp_path, corpus_stream.stem, layout=layout)
+    assert_none_is_silent(path, 20, record_testsuite_property)
+
+
+@pytest.mark.fuzz
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("specimen", "layout"),
+    [
+        ("1.4.2/viewer_single_Det1D", "pymodaq3"),
+        ("2.2.6/scan1D_0D_1D", "pymodaq5"),
+        ("5.3.8/h5py/custom_errors_nd", "pymodaq5"),
+    ],
+)
+def test_flips_of_converted_files(
+    specimen, layout, tmp_path, record_testsuite_property
+):
+    path = tmp_path / "seed.h5"
+    convert(unpacked(specimen, tmp_path), path, layout)
+    assert_none_is_silent(path, 100, record_testsuite_property)
 
 
 # ------------------------------------------------------------------------ command line
