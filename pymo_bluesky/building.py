@@ -28,7 +28,7 @@ from .errors import (
     Problem,
 )
 from .integrity import Ledger, log_path, log_size, raw_path, seal_scan
-from .journal import ABOUT, Journal
+from .journal import ABOUT, Journal, Large
 from .layouts import LAYOUTS, Layout, Role
 from .layouts.placing import place_dataset, place_log
 from .operations import Append, Operation, SetAttributes
@@ -280,18 +280,18 @@ def _append(
 def _sources(journal: Journal, extra: Sequence[Document]) -> tuple[Source, Source]:
     """Where documents come from, whole and in outline; a short run is read once."""
     if journal.size <= _SHORT_RUN:
-        documents = [*_undamaged(journal), *extra]
+        documents = [*_undamaged(journal, "read"), *extra]
         return (lambda: documents), (lambda: documents)
     return (
         lambda: itertools.chain(_undamaged(journal), extra),
-        lambda: itertools.chain(journal.batches(whole=False), extra),
+        lambda: itertools.chain(journal.batches("outline"), extra),
     )
 
 
-def _undamaged(journal: Journal) -> Iterator[Document]:
+def _undamaged(journal: Journal, large: Large = "filed") -> Iterator[Document]:
     """All records, or an error: arrays made for more would hold zeros at the end."""
     known = journal.torn
-    yield from journal.batches()
+    yield from journal.batches(large)
     if journal.torn != known:
         raise JournalError(
             f"the last {journal.torn} bytes of {journal.path} are not what was written "

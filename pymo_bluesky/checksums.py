@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 
 import numpy as np
 
-__all__ = ["checksum"]
+__all__ = ["LARGE", "checksum", "checksum_of_parts"]
 
 _PAGE = 4096
-_LARGE = 2**16
+LARGE = 2**16
+"""Bytes from which on data are summed up page by page."""
 
 
 def checksum(data: bytes | memoryview, start: int = 0) -> int:
@@ -34,10 +36,30 @@ def checksum(data: bytes | memoryview, start: int = 0) -> int:
     False
     """
     size = len(data)
-    if size < _LARGE:
+    if size < LARGE:
         return zlib.crc32(data, start)
     view = memoryview(data)
     whole = size - size % _PAGE
     words = np.frombuffer(view[:whole], np.uint64).reshape(-1, _PAGE // 8)
     start = zlib.crc32(np.add.reduce(words, axis=1), start)
     return zlib.crc32(view[whole:], start)
+
+
+def checksum_of_parts(parts: Iterable[memoryview]) -> int:
+    """The checksum of large data that come in parts.
+
+    Examples
+    --------
+    >>> data = bytes(range(256)) * 300
+    >>> parts = [memoryview(data)[:70_001], memoryview(data)[70_001:]]
+    >>> checksum_of_parts(parts) == checksum(data)
+    True
+    """
+    check, rest = 0, b""
+    for part in parts:
+        data = memoryview(rest + bytes(part)) if rest else part
+        whole = len(data) - len(data) % _PAGE
+        words = np.frombuffer(data[:whole], np.uint64).reshape(-1, _PAGE // 8)
+        check = zlib.crc32(np.add.reduce(words, axis=1), check)
+        rest = bytes(data[whole:])
+    return zlib.crc32(rest, check)

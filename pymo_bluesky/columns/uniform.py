@@ -53,6 +53,8 @@ class Uniform(Sequence[Any]):
         return decode_uniform(self.base[[index]], self.signature)[0]
 
     def __iter__(self) -> Iterator[Any]:
+        if type(self.base) is not np.ndarray:  # rows that are still in their file
+            return (self[n] for n in range(len(self)))
         return iter(decode_uniform(self.base, self.signature))
 
 

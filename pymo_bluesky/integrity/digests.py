@@ -18,6 +18,7 @@ import numpy as np
 
 from ..errors import FormatError, Problem, printable
 from ..store.nodes import Node
+from .tiling import rows_check, tiles
 
 __all__ = [
     "Digest",
@@ -38,7 +39,6 @@ __all__ = [
 _RESTATED = "shape"
 _SHAPE = re.compile(r"\(((0|[1-9]\d*),|(0|[1-9]\d*)(, (0|[1-9]\d*))+)?\)")
 
-_TILE_BYTES = 4 * 2**20
 MAX_NODES = 200_000
 """Nodes of one scan; the largest known have some thousands."""
 
@@ -55,14 +55,19 @@ class Digest:
     about
         CRC-32 of its kind and attributes, and of dtype and shape of an array.
     values
-        CRC-32 of the values of an array; 0 of a group.
+        CRC-32 of the values of an array, or of the checksums of its rows; 0 of a group.
+    rows
+        So many leading axes count the rows of which there are checksums; 0: there are
+        none.
     """
 
     about: int
     values: int
+    rows: int = 0
 
     def __str__(self) -> str:
-        return f"{self.about:08x} {self.values:08x}"
+        rows = f" {self.rows}" if self.rows else ""
+        return f"{self.about:08x} {self.values:08x}{rows}"
 
     @classmethod
     def read(cls, text: str) -> Digest:
@@ -71,10 +76,11 @@ class Digest:
         Examples
         --------
         >>> Digest.read(str(Digest(1, 255)))
-        Digest(about=1, values=255)
+        Digest(about=1, values=255, rows=0)
         """
-        about, values = text.split(" ")
-        return cls(int(about, 16), int(values, 16))
+        about, values, *rows = text.split(" ")
+        (count,) = rows or ["0"]
+        return cls(int(about, 16), int(values, 16), int(count))
 
 
 @dataclass(slots=True)
@@ -183,8 +189,10 @@ def digest_of(node: Node, noted: Digest | None = None) -> Digest:
     if not node.is_array:
         return Digest(about, 0)
     about = about_form(node.dtype, node.shape, about)
-    other = noted is not None and noted.about != about
-    return Digest(about, 0 if other else _values(node))
+    if noted is not None and noted.about != about:
+        return Digest(about, 0, noted.rows)
+    rows = noted.rows if noted is not None else 0
+    return Digest(about, rows_check(node, rows) if rows else _values(node), rows)
 
 
 def about_of(node: Node, *, without: Collection[str] = ()) -> int:
@@ -289,40 +297,13 @@ def _values(node: Node) -> int:
         # What lies in other files is not ours to vouch for; what it is taken from is.
         return zlib.crc32(node.mapping())
     check = 0
-    for tile in _tiles(node.shape, node.dtype.itemsize):
+    for tile in tiles(node.shape, node.dtype.itemsize):
         values = np.ascontiguousarray(node[tile])
         if values.dtype.hasobject:
             check = zlib.crc32(_bytes_of(values), check)
         else:
             check = zlib.crc32(values.reshape(-1).view(np.uint8).data, check)
     return check
-
-
-def _tiles(shape: tuple[int, ...], itemsize: int) -> Iterator[tuple[Any, ...]]:
-    """Parts of an array that follow one another in memory, and fit in some of it.
-
-    Examples
-    --------
-    >>> list(_tiles((3, 2**20), 4))
-    [(slice(0, 1, None),), (slice(1, 2, None),), (slice(2, 3, None),)]
-    >>> list(_tiles((), 8))
-    [()]
-    """
-    if math.prod(shape) == 0:
-        return
-    first = shape[0] if shape else 1
-    row = math.prod(shape[1:]) * itemsize
-    if first == 1 and row <= _TILE_BYTES:
-        yield ()
-        return
-    if row > _TILE_BYTES and len(shape) > 1:
-        for at in range(first):
-            for tile in _tiles(shape[1:], itemsize):
-                yield (slice(at, at + 1), *tile)
-        return
-    rows = max(1, _TILE_BYTES // max(1, row))
-    for at in range(0, first, rows):
-        yield (slice(at, min(at + rows, first)),)
 
 
 def rows_digest(rows: Iterator[bytes]) -> int:

@@ -16,9 +16,11 @@ from typing import Any, cast
 
 import numpy as np
 
+from ..filed import Filed
 from ..operations import Append, MakeArray, MakeGroup, MakeVirtual, Operation, WriteSlab
 from ..store import attribute_as_read
 from .digests import Digest, about_form, about_parts, as_part, row_check
+from .passing import PassedRows
 
 __all__ = ["Ledger"]
 
@@ -38,6 +40,8 @@ class _Entry:
         Of an array; None of a group.
     values, written
         CRC-32 of its first values, and how many they are; None: they have to be read.
+    passed
+        Rows that came from a file, with their checksums.
     """
 
     attributes: int | None
@@ -45,6 +49,7 @@ class _Entry:
     dtype: np.dtype[Any] | None = None
     values: int | None = 0
     written: int = 0
+    passed: PassedRows | None = None
 
 
 class Ledger:
@@ -112,10 +117,11 @@ class Ledger:
             return None
         if entry.dtype is None:
             return Digest(entry.attributes, 0)
-        if entry.written != math.prod(entry.shape):
+        found = _values_of(entry)
+        if found is None:
             return None
         about = about_form(entry.dtype, entry.shape, entry.attributes)
-        return Digest(about, entry.values)
+        return Digest(about, *found)
 
     def about(self, path: str) -> int | None:
         """CRC-32 of kind and attributes of a node; None when they have to be read."""
@@ -157,15 +163,31 @@ def _made(made: MakeArray) -> _Entry:
     plain = made.dtype.kind in _KINDS and made.dtype.fields is None
     if made.text or not plain:
         return _Entry(about if made.text else None, values=None)
-    entry = _Entry(about, made.shape, made.dtype)
+    passed = PassedRows(made.shape, made.dtype, made.fill)
+    entry = _Entry(about, made.shape, made.dtype, passed=passed)
     if made.data is not None:
         _write(entry, (0,) * len(made.shape), made.data)
     return entry
 
 
-def _write(entry: _Entry | None, start: tuple[int, ...], values: np.ndarray) -> None:
+def _values_of(entry: _Entry) -> tuple[int, int] | None:
+    """`values` and `rows` of the digest of an array; None when it has to be read."""
+    if entry.passed is not None and entry.passed.axes:
+        return None if entry.written else entry.passed.digest()
+    if entry.values is None or entry.written != math.prod(entry.shape):
+        return None
+    return entry.values, 0
+
+
+def _write(
+    entry: _Entry | None, start: tuple[int, ...], values: np.ndarray | Filed
+) -> None:
     """Go on with a check of values, when these are the next ones."""
     if entry is None or entry.values is None:
+        return
+    if isinstance(values, Filed):
+        if entry.passed is None or not entry.passed.take(start, values):
+            entry.values = None
         return
     first = _place(entry.shape, start, values.shape)
     if values.dtype != entry.dtype or first != entry.written:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .appending import JournalWriter
 from .outbox import Bound, DelayedOutbox, Elsewhere, Outbox, Pending
 from .records import ABOUT, SUFFIX, EmptyJournalError, Journal, JournalTail, abandoned
+from .rowing import Large
 
 __all__ = [
     "ABOUT",
@@ -16,6 +17,7 @@ __all__ = [
     "Journal",
     "JournalTail",
     "JournalWriter",
+    "Large",
     "Outbox",
     "Pending",
     "abandoned",

@@ -1,6 +1,6 @@
 """The record of one run's documents, read; knows nothing of HDF5 or layouts.
 
-File: ``PYMOJRN1``, then records. A record is a head (its checksum, that of the rest,
+File: ``PYMOJRN2``, then records. A record is a head (its checksum, that of the rest,
 number of blobs, bytes of the packed document and of all blobs), the lengths of its
 blobs, the packed ``[name, document]``, and the blobs: large arrays, which are neither
 copied nor packed on their way to the disk. Events of one form are rows (``rowing``).
@@ -25,7 +25,7 @@ from ..errors import JournalError
 from ..folders import JOURNAL
 from ..forms import ROWS, Rows
 from ..values import pack, unpack
-from .rowing import FORM, HEAD, ROW, RowReader, RowRecords
+from .rowing import FORM, HEAD, ROW, Large, RowReader, RowRecords
 
 __all__ = [
     "ABOUT",
@@ -43,7 +43,7 @@ SUFFIX = JOURNAL
 ABOUT = "journal"
 """Name of a record that tells what the journal is for; a later one amends the first."""
 
-MAGIC = b"PYMOJRN1"
+MAGIC = b"PYMOJRN2"
 _CHECK = struct.Struct("<I")
 _LENGTH = struct.Struct("<Q")
 _MAX_BLOBS = 1_000_000
@@ -137,7 +137,7 @@ class Journal:
                 f"{path} is not a journal of this version: it begins with "
                 f"{begins!r}, not {MAGIC!r}. Nothing was changed"
             )
-        first = next(self._records(whole=True), None)
+        first = next(self._records(), None)
         if first is None and not self.damaged:
             raise EmptyJournalError(
                 f"{path} ends before its first document; no event was acknowledged"
@@ -155,33 +155,38 @@ class Journal:
         return self.path.stat().st_size
 
     def __iter__(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        records = self._records(whole=True)
+        records = self._records()
         next(records, None)
         return records
 
-    def batches(self, *, whole: bool = True) -> Iterator[tuple[str, Any]]:
+    def batches(self, large: Large = "read") -> Iterator[tuple[str, Any]]:
         """The same, but events of one form come many at once: ``("rows", Rows)``.
 
         Parameters
         ----------
-        whole
-            Read the large arrays of single events, too. Else arrays of the same dtype
-            and shape, all 0, stand in their place. What a scan is planned by (axes in a
-            configuration, positions in a page) is read.
+        large
+            What becomes of the large arrays of single events. Where they are not read,
+            what a scan is planned by (axes in a configuration, positions in a page)
+            is.
+
+        Raises
+        ------
+        JournalError
+            When an array that stayed in the file turns out to be damaged.
         """
-        items = self._items(whole=whole)
+        items = self._items(large)
         next(items, None)
         return items
 
-    def _records(self, *, whole: bool) -> Iterator[tuple[str, dict[str, Any]]]:
-        for name, item in self._items(whole=whole):
+    def _records(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        for name, item in self._items("read"):
             if isinstance(item, Rows):
                 yield from (("event", event) for event in item.events())
             else:
                 yield name, item
 
-    def _items(self, *, whole: bool) -> Iterator[tuple[str, Any]]:
-        rows = RowReader(whole=whole)
+    def _items(self, large: Large) -> Iterator[tuple[str, Any]]:
+        rows = RowReader(large)
         with self.path.open("rb", buffering=_WINDOW) as binary:
             file = cast(BufferedReader, binary)
             end = os.fstat(file.fileno()).st_size
@@ -189,7 +194,7 @@ class Journal:
             at = file.seek(min(len(MAGIC), end))
             while at < end:
                 try:
-                    record = _read_record(file, end, rows, whole=whole)
+                    record = _read_record(file, end, rows, whole=large != "outline")
                 except _DamagedError:
                     # Where one pass ends, all end: an outline would not notice.
                     record, self.damaged, self._end = None, True, at
@@ -247,7 +252,7 @@ class JournalTail:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._rows = RowReader(whole=True)
+        self._rows = RowReader()
         self._at = len(MAGIC)
         self._file: Any = path.open("rb", buffering=0)
         try:

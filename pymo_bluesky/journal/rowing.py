@@ -12,14 +12,20 @@ import struct
 import zlib
 from collections.abc import Mapping
 from io import BufferedReader
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 
 from ..checksums import checksum
+from ..errors import JournalError
+from ..filed import Filed, Handle
 from ..forms import Form, RowLayout, RowPacker, Rows, form_of
 
-__all__ = ["FORM", "HEAD", "ROW", "RowReader", "RowRecords"]
+__all__ = ["FORM", "HEAD", "ROW", "Large", "RowReader", "RowRecords"]
+
+Large = Literal["read", "filed", "outline"]
+"""What becomes of large arrays: they are read; or they stay where they are until they
+are asked for (`Filed`); or arrays of zeros stand for them."""
 
 FORM = "form"
 """Name of a record that describes rows."""
@@ -30,11 +36,13 @@ ROW = 2**31
 HEAD = struct.Struct("<IIQQ")  # behind its own checksum
 _CHECK = struct.Struct("<I")
 _CHECKS = struct.Struct("<II")  # of the head, and of what is behind it
+_CHECK_DTYPE = np.dtype("<u4")
 _HEAD_BYTES = _CHECK.size + HEAD.size
 _MOST_TRIES = 8
 """Events of a descriptor that are asked for their form; odd ones are no rows."""
 
 _MOST_BYTES = 2**20
+_MOST_HEADS = 64
 
 
 class RowRecords:
@@ -89,16 +97,20 @@ class RowRecords:
 
 def _common(layout: RowLayout, code: int) -> bytes:
     """What the heads of all rows of a form have in common, behind the checksums."""
-    fixed = layout.head.itemsize
-    return HEAD.pack(0, code, fixed, layout.size - fixed)[_CHECK.size :]
+    fixed, large = layout.head.itemsize, layout.size - layout.head.itemsize
+    return HEAD.pack(0, code, fixed + _table(layout), large)[_CHECK.size :]
+
+
+def _table(layout: RowLayout) -> int:
+    """Bytes of the checksums of large arrays, between a row's fixed part and them."""
+    return len(layout.blobs) * _CHECK.size
 
 
 def _record(rest_of_head: bytes, parts: list[bytes | memoryview]) -> list[Any]:
-    check = zlib.crc32(parts[0])
-    for blob in parts[1:]:
-        check = checksum(blob, check)
-    head = _CHECK.pack(check) + rest_of_head
-    begin = b"".join((_CHECK.pack(zlib.crc32(head)), head, parts[0]))
+    checks = [_CHECK.pack(checksum(blob)) for blob in parts[1:]]
+    fixed = b"".join([parts[0], *checks]) if checks else parts[0]
+    head = _CHECK.pack(zlib.crc32(fixed)) + rest_of_head
+    begin = b"".join((_CHECK.pack(zlib.crc32(head)), head, fixed))
     return [begin, *parts[1:]]
 
 
@@ -107,12 +119,12 @@ class RowReader:
 
     Parameters
     ----------
-    whole
-        Whether large arrays are read; where not, arrays of zeros stand for them.
+    large
+        What becomes of large arrays.
     """
 
-    def __init__(self, *, whole: bool) -> None:
-        self._whole = whole
+    def __init__(self, large: Large = "read") -> None:
+        self._large: Large = large
         self._layouts: dict[int, RowLayout] = {}
 
     def learn(self, plain: Mapping[str, Any]) -> None:
@@ -150,7 +162,7 @@ class RowReader:
         if file.read(_HEAD_BYTES)[_CHECKS.size :] != common:
             raise ValueError("a row is not as long as its form tells")
         file.seek(at)
-        if at + _HEAD_BYTES + layout.size > end:
+        if at + _HEAD_BYTES + _table(layout) + layout.size > end:
             return None
         if layout.blobs:
             return self._read_large(file, end, common, layout)
@@ -158,52 +170,71 @@ class RowReader:
 
     def _read_large(
         self, file: BufferedReader, end: int, common: bytes, layout: RowLayout
-    ) -> Rows | None:
-        """Rows whose large arrays go from the file to their place at once."""
-        size = _HEAD_BYTES + layout.size
-        most = max(1, min((end - file.tell()) // size, _MOST_BYTES // size))
-        heads = np.empty(most, layout.head)
-        blobs = [
-            np.empty((most, *kind.shape), kind.base)
-            if self._whole
-            else np.broadcast_to(np.zeros((), kind.base), (most, *kind.shape))
-            for kind in layout.blobs
-        ]
-        n = 0
-        while n < most:
-            at = file.tell()
-            head, large = heads[n : n + 1], [blob[n] for blob in blobs]
-            if not self._read_one(file, common, head, large):
-                file.seek(at)
-                break
-            n += 1
-        if not n:
+    ) -> Rows:
+        """Rows with large arrays."""
+        at, size = file.tell(), _HEAD_BYTES + _table(layout) + layout.size
+        most = max(1, _MOST_BYTES // size) if self._large == "read" else _MOST_HEADS
+        heads = _heads(file, at, min((end - at) // size, most), layout, common)
+        found = self._blobs(file, at, heads, layout)
+        whole = min(map(len, found))
+        if not whole:
             raise ValueError("a row is not what was written")
-        return layout.rows(heads[:n], [blob[:n] for blob in blobs])
+        file.seek(at + whole * size)
+        return layout.rows(heads["row"][:whole], [blob[:whole] for blob in found])
 
-    def _read_one(
-        self,
-        file: BufferedReader,
-        common: bytes,
-        head: np.ndarray,
-        blobs: list[np.ndarray],
-    ) -> bool:
-        """Read one row into its place; False when it is of another form, or damaged."""
-        begin = file.read(_HEAD_BYTES)
-        own, expected = _CHECKS.unpack_from(begin)
-        if begin[_CHECKS.size :] != common or zlib.crc32(begin[_CHECK.size :]) != own:
-            return False
-        fixed = head.view(np.uint8).data
-        file.readinto(fixed)
-        if not self._whole:
-            file.seek(sum(blob.nbytes for blob in blobs), os.SEEK_CUR)
-            return True
-        check = zlib.crc32(fixed)
-        for blob in blobs:
-            data = blob.reshape(-1).view(np.uint8).data
-            file.readinto(data)
-            check = checksum(data, check)
-        return check == expected
+    def _blobs(
+        self, file: BufferedReader, at: int, heads: np.ndarray, layout: RowLayout
+    ) -> list[np.ndarray]:
+        """The large arrays of rows from a place on; fewer where one is damaged."""
+        rows = np.arange(len(heads))
+        places = at + heads.itemsize + rows * (heads.itemsize + _large_bytes(layout))
+        opened, found = Handle(file.fileno()), list[np.ndarray]()
+        for number, kind in enumerate(layout.blobs):
+            checks, form = heads["checks"][:, number], (kind.shape, kind.base)
+            filed = Filed(opened, places, checks, *form, str(file.name))
+            places = places + kind.itemsize
+            if self._large == "filed":
+                found.append(cast(np.ndarray, filed))
+            elif self._large == "read":
+                found.append(_undamaged(filed))
+            else:
+                zeros = np.zeros((), kind.base)
+                found.append(np.broadcast_to(zeros, (len(rows), *kind.shape)))
+        return found
+
+
+def _large_bytes(layout: RowLayout) -> int:
+    return layout.size - layout.head.itemsize
+
+
+def _heads(
+    file: BufferedReader, at: int, most: int, layout: RowLayout, common: bytes
+) -> np.ndarray:
+    """Heads and fixed parts of the rows from a place on, each as it was written."""
+    checks = ("checks", _CHECK_DTYPE, (len(layout.blobs),))
+    dtype = np.dtype([("head", f"V{_HEAD_BYTES}"), ("row", layout.head), checks])
+    size = dtype.itemsize + _large_bytes(layout)
+    found: list[bytes] = []
+    for n in range(most):
+        data = os.pread(file.fileno(), dtype.itemsize, at + n * size)
+        if len(data) < dtype.itemsize or not _whole_rows(
+            memoryview(data), len(data), common
+        ):
+            break
+        found.append(data)
+    return np.frombuffer(b"".join(found), dtype)
+
+
+def _undamaged(filed: Filed) -> np.ndarray:
+    """Rows up to the first that is not what was written."""
+    found = np.empty(filed.shape, filed.dtype)
+    rows = found.reshape(len(filed), -1).view(np.uint8)
+    for number in range(len(filed)):
+        try:
+            filed.read_into(rows[number].data, number)
+        except JournalError:
+            return found[:number]
+    return found
 
 
 def _read_small(

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..append import Overlay, appending, creating
 from ..compression import Compression
+from ..filed import Filed
 from ..operations import (
     Append,
     Link,
@@ -34,6 +35,7 @@ from ..operations import (
 from .filters import filters_of
 from .moulds import moulds_for
 from .opening import Tree
+from .passing import RowPasser
 from .texts import set_attributes
 
 __all__ = ["append_to", "create"]
@@ -111,7 +113,7 @@ def _write(
 ) -> None:
     libver = _OLDEST if oldest else _LIBVER
     with h5py.File(overlay, mode, libver=libver) as file:
-        writer = _Writer(file, libver, compression)
+        writer = _Writer(file, libver, compression, RowPasser(overlay))
         for operation in operations(Tree(file)):
             writer.apply(operation)
 
@@ -124,9 +126,11 @@ class _Writer:
         file: h5py.File,
         libver: tuple[str, str],
         compression: Compression | None,
+        passer: RowPasser,
     ) -> None:
         self._file = file
         self._compression = compression
+        self._passer = passer
         self._moulds = moulds_for(libver)
         self._arrays: dict[str, h5py.h5d.DatasetID] = {}
 
@@ -144,6 +148,8 @@ class _Writer:
                 self._file[path] = self._file[target]
             case Relink(path, files):
                 self._relink(path, files)
+            case WriteSlab(path, start, Filed() as rows):
+                self._passer.write(h5py.Dataset(self._array(path)), start, rows)
             case WriteSlab(path, start, values):
                 self._slab(path, start, values)
             case Append(path, values):

@@ -1,0 +1,84 @@
+"""Rows that lie in a file, into an array of the dataset; knows no layouts.
+
+HDF5 has made the array by then, and where its values lie does not change any more. So
+they go there past HDF5, from one buffer that is used again and again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..append import Overlay
+from ..filed import Filed
+
+__all__ = ["RowPasser"]
+
+_PASSED = 2**16
+"""HDF5 gathers what is smaller in a buffer of its own, behind which nothing may go."""
+
+
+class RowPasser:
+    """Writes rows of files into arrays.
+
+    Parameters
+    ----------
+    overlay
+        The dataset, as HDF5 has it.
+    """
+
+    def __init__(self, overlay: Overlay) -> None:
+        self._overlay = overlay
+        self._buffer = bytearray()
+
+    def write(self, array: Any, start: tuple[int, ...], rows: Filed) -> None:
+        """Write rows from a place on.
+
+        Parameters
+        ----------
+        array
+            An open `h5py.Dataset`.
+        start
+            Of the first row, along the leading axes; the others follow it along the
+            last of these.
+        rows
+            What goes there.
+
+        Raises
+        ------
+        JournalError
+            When a row is not what was written to its file.
+        """
+        first, done = start[: array.ndim - rows.ndim + 1], 0
+        *outer, inner = first
+        if not _is_passed(array, rows):
+            for row in rows:
+                array[(*outer, inner + done)] = row
+                done += 1
+            return
+        if array.id.get_offset() is None and len(rows):  # it has no place yet
+            array[first] = rows[0]
+            done = 1
+        if done < len(rows):
+            number = int(np.ravel_multi_index(first, array.shape[: len(first)]))
+            self._pass(array.id.get_offset() + number * rows.row_bytes, rows, done)
+
+    def _pass(self, place: int, rows: Filed, done: int) -> None:
+        if len(self._buffer) != rows.row_bytes:
+            self._buffer = bytearray(rows.row_bytes)
+        view = memoryview(self._buffer)
+        for number in range(done, len(rows)):
+            rows.read_into(view, number)
+            self._overlay.seek(place + number * rows.row_bytes)
+            self._overlay.write(view)
+
+
+def _is_passed(array: Any, rows: Filed) -> bool:
+    lead = array.ndim - rows.ndim + 1
+    return (
+        rows.row_bytes >= _PASSED
+        and array.chunks is None
+        and array.dtype == rows.dtype
+        and array.shape[lead:] == rows.shape[1:]
+    )
