@@ -42,7 +42,8 @@ _MOST_TRIES = 8
 """Events of a descriptor that are asked for their form; odd ones are no rows."""
 
 _MOST_BYTES = 2**20
-_MOST_HEADS = 64
+_FILED_BYTES = 16 * 2**20
+"""Of arrays that stay in their file, at once: some are read after all."""
 
 
 class RowRecords:
@@ -173,7 +174,8 @@ class RowReader:
     ) -> Rows:
         """Rows with large arrays."""
         at, size = file.tell(), _HEAD_BYTES + _table(layout) + layout.size
-        most = max(1, _MOST_BYTES // size) if self._large == "read" else _MOST_HEADS
+        bytes_at_once = _MOST_BYTES if self._large == "read" else _FILED_BYTES
+        most = max(1, bytes_at_once // size)
         heads = _heads(file, at, min((end - at) // size, most), layout, common)
         found = self._blobs(file, at, heads, layout)
         whole = min(map(len, found))
