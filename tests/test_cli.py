@@ -190,8 +190,9 @@ class TestReplay:
         kinds = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
         assert kinds == ["start", "descriptor", "event", "stop"] * 2
 
-    def test_lines_of_json(self, dataset, tmp_path, capsys):
-        assert main(["replay", str(dataset), "--jsonl", "-"]) == 0
+    @pytest.mark.parametrize("words", [["--jsonl", "-"], ["--jsonl"]])
+    def test_lines_of_json(self, words, dataset, tmp_path, capsys):
+        assert main(["replay", str(dataset), *words]) == 0
         lines = capsys.readouterr().out.splitlines()
         documents = [json.loads(line) for line in lines]
         assert [d["name"] for d in documents] == [name for name, _ in replay(dataset)]

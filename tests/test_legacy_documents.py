@@ -238,6 +238,34 @@ def test_a_snaked_scan_is_replayed_in_the_order_of_visiting(tmp_path):
     assert np.array_equal(images[3], array[1, 2])
 
 
+def test_points_amid_others_that_a_stopped_scan_did_not_reach_are_no_events(tmp_path):
+    """Of a scan that turned and was stopped, without times to tell how it went."""
+    path = unpacked("5.3.8/h5py/scan2d", tmp_path)
+    with h5py.File(path, "r+") as file:
+        scan = file["RawData/Scan000"]
+        del scan["Timestamps"]
+
+        def leave(name, node) -> None:
+            """NaN, as PyMoDAQ's saver begins, at all but five points of (4, 3)."""
+            data = name.startswith("Detector") and "/Data0" in name
+            if isinstance(node, h5py.Dataset) and data:
+                values = node[()]
+                empty = np.nan if values.dtype.kind == "f" else 0
+                values[1, 0] = values[2:] = empty
+                node[...] = values
+
+        scan.visititems(leave)
+    found = documents(path)
+    (start,), (stop,) = of_kind(found, "start"), of_kind(found, "stop")
+    positions = [
+        (event["data"]["Power"], event["data"]["Xaxis"])
+        for event in of_kind(found, "event")
+    ]
+    assert positions == [(0, 10), (0, 10.5), (0, 11), (1, 10.5), (1, 11)]
+    assert stop["exit_status"] == "abort"
+    assert any("1 amid them" in told for told in start["pymodaq"]["guessed"])
+
+
 def test_names_with_dots_and_slashes_become_keys_that_documents_allow(tmp_path):
     path = unpacked("1.6.4/dataset_scans", tmp_path)
     with h5py.File(path, "r+") as file:

@@ -23,8 +23,11 @@ def _add_replay(parser: argparse.ArgumentParser) -> None:
     add_scan(parser)
     parser.add_argument(
         "--jsonl",
+        nargs="?",
+        const="-",
         metavar="FILE|-",
-        help='write lines {"name": ..., "doc": ...} to a new file, or (-) here',
+        help='write lines {"name": ..., "doc": ...} to a new file, or here (-, or '
+        "nothing)",
     )
     parser.add_argument(
         "--exact",

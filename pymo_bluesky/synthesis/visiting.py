@@ -38,6 +38,8 @@ def visited(
     if not told and not branch.growing:
         order, cut = _measured(branch, arrays, order)
         guessed += cut
+        order, cut = _without_gaps(branch, arrays, order)
+        guessed += cut
     return order, guessed
 
 
@@ -95,6 +97,32 @@ def _measured(
     return order[:end], [
         f"points visited: the last {len(order) - end} of {len(order)} hold only zeros"
     ]
+
+
+def _without_gaps(
+    branch: Branch, arrays: Sequence[Array], order: np.ndarray
+) -> tuple[np.ndarray, list[str]]:
+    """Points of a grid without those amid others that hold NaN where numbers can.
+
+    PyMoDAQ 5 leaves NaN where a stopped scan did not come. Of one that turned at each
+    pass they lie amid the others, for the file does not tell that it turned.
+    """
+    small = [a for a in arrays if math.prod(a.data.shape) <= _SMALL]
+    if len(branch.shape) < 2 or not any(a.data.dtype.kind in "fc" for a in small):
+        return order, []
+    empty = np.ones(math.prod(branch.shape), bool)
+    for array in small:
+        values = np.asarray(array.data[()]).reshape(len(empty), -1)
+        nothing = np.isnan(values) if values.dtype.kind in "fc" else values == 0
+        empty &= nothing.all(axis=1)
+    large = [a for a in arrays if math.prod(a.data.shape) > _SMALL]
+    for point in np.flatnonzero(empty):
+        empty[point] = not any(_holds(array, point, branch) for array in large)
+    kept = order[~empty[order]]
+    gaps = len(order) - len(kept)
+    if not gaps or not len(kept):
+        return order, []
+    return kept, [f"points visited: {gaps} amid them hold nothing but NaN"]
 
 
 def _holds(array: Array, point: Any, branch: Branch) -> bool:
