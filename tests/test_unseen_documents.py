@@ -4,6 +4,7 @@ What the tree cannot show is kept among the documents, and said to be so.
 """
 
 import itertools
+from pathlib import Path
 
 import bluesky.plans as bp
 import h5py
@@ -13,6 +14,7 @@ from bluesky import RunEngine
 from event_model import compose_run
 from exactness import assert_replays
 from ophyd.sim import SynAxis, SynSignal
+from oracle.judge import BACKENDS, check
 
 from pymo_bluesky import PymodaqWriter, export, open_dataset, validate
 
@@ -150,6 +152,67 @@ def test_a_structure_with_fields_out_of_order_comes_back(layout, tmp_path):
     for _ in range(3):
         run.event(table=table, row=table[0])
     run.written(tmp_path, layout)
+
+
+# ---------------------------------------------------------------------------- units
+
+# PyMoDAQ 5 takes the last ones for numbers or for nothing, and loads no such array.
+LOADABLE = (
+    "",
+    "mm",
+    "µm",
+    "°C",
+    "%",
+    "1/s",
+    "m s^-1",
+    "mm²",
+    "V/√Hz",
+    "furlong",
+    "a.u.",
+)
+UNLOADABLE = (
+    "10^6 counts",
+    "1e3",
+    "2 mm",
+    "cm-1",
+    "counts/",
+    "nan",
+    "(",
+    "\0",
+    "\ud800",
+)
+
+
+def run_with_units() -> Run:
+    """A run with a data key for each of the units."""
+    run = Run(*(f"k{n}" for n in range(len(LOADABLE + UNLOADABLE))))
+    for n, units in enumerate(LOADABLE + UNLOADABLE):
+        run.documents[1][1]["data_keys"][f"k{n}"]["units"] = units
+    for n in range(2):
+        run.event(**{f"k{key}": float(n) for key in range(len(LOADABLE + UNLOADABLE))})
+    return run
+
+
+def test_units_that_pymodaq_5_cannot_load_stay_in_the_documents(layout, tmp_path):
+    path = run_with_units().written(tmp_path, layout)
+    units = {
+        array.label: array.units
+        for module in open_dataset(path).scans[0].detectors
+        for array in module.arrays.values()
+    }
+    told = [units[f"k{n}"] for n in range(len(units))]
+    assert told[: len(LOADABLE)] == [*LOADABLE]
+    if layout == "pymodaq5":
+        assert set(told[len(LOADABLE) :]) == {""}
+    else:
+        assert told[len(LOADABLE)] == UNLOADABLE[0]
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_pymodaq_5_loads_arrays_of_any_units(pymodaq5, backend, tmp_path):
+    path = Path(run_with_units().written(tmp_path, "pymodaq5"))
+    check(pymodaq5, path, backend)
 
 
 # ------------------------------------------------------------ positions that repeat

@@ -14,6 +14,7 @@ from ..model import Array, Axis, Branch, Channel, Module, Scan
 from ..navigation.points import are_nearly
 from ..operations import MakeArray, MakeGroup, Operation
 from .table import Kind, Layout, Node, Role
+from .units import loadable_units
 
 __all__ = [
     "place_column",
@@ -201,7 +202,7 @@ def _axis_fields(
     fields = {
         "title": axis.label,
         "label": axis.label,
-        "units": axis.units,
+        "units": loadable_units(axis.units, layout.dialect),
         "index": axis.index if index is None else index,
         "spread_order": axis.spread_order,
         "size": int(values.size),
@@ -356,7 +357,7 @@ def _data_fields(
         "title": channel.title,
         "name": channel.title,
         "label": array.label,
-        "units": array.units,
+        "units": loadable_units(array.units, layout.dialect),
         "source": _SOURCE[layout.dialect][channel.source],
         "distribution": "spread" if branch.spread else "uniform",
         "origin": channel.origin,
