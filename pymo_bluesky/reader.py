@@ -11,8 +11,8 @@ from ._lazy import lazily
 from .allowed import External
 from .folders import JOURNAL, journals_in
 from .reading import Dataset, Module, Scan, Scans, Stream
-from .reading.dataset import layout_of as identify
-from .reading.dataset import scan_nodes
+from .reading.outline import layout_of as identify
+from .reading.outline import scan_nodes
 from .store.rules import MEMORY
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from .integrity import (
 )
 from .isolation import Limits, run_isolated
 from .layouts import Layout
-from .reading.dataset import layout_of, scan_nodes
+from .reading.outline import layout_of, scan_nodes
 from .store import Node, Tree, open_tree
 
 __all__ = ["Verified", "limits_of", "told", "verified", "verify"]

@@ -40,6 +40,23 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
         metavar="TARGET",
         help="the new dataset, or the folder for it; nothing in it is replaced",
     )
+    _add_making(parser)
+    _add_limits(parser)
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="tell of each file of a folder, not only of those that failed",
+    )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="write what became of each file, as lines of JSON, to a new file",
+    )
+
+
+def _add_making(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--layout",
         default="pymodaq5",
@@ -56,19 +73,6 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
         "--partial",
         action="store_true",
         help="of a damaged file, convert what can be read; the rest is told by name",
-    )
-    _add_limits(parser)
-    parser.add_argument(
-        "-v",
-        "--verbose",
-        action="store_true",
-        help="tell of each file of a folder, not only of those that failed",
-    )
-    parser.add_argument(
-        "--report",
-        type=Path,
-        metavar="FILE",
-        help="write what became of each file, as lines of JSON, to a new file",
     )
 
 

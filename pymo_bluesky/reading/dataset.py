@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -18,18 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 from ..allowed import Allowed, External
 from ..errors import FormatError, Problem, printable
-from ..layouts.assembling import assemble, told, xml_bytes
-from ..layouts.dates import dated
+from ..layouts.assembling import assemble, xml_bytes
 from ..layouts.pickled import plain_value
-from ..layouts.recognising import Seen, Watch, identify, look, roots
-from ..layouts.table import Layout, Role
+from ..layouts.recognising import Seen, Watch, look, roots
+from ..layouts.table import Role
 from ..replaying.loose import has_documents, loose_documents, stored_index
 from ..settings import Parameter
 from ..store.nodes import Node
 from ..store.opening import LazyArray, Source, Tree
 from ..store.rules import MEMORY
 from ..twigs import Shown, Twig, drawn
-from .scan import Content, Place, Scan, Scans
+from .outline import Top, about, layout_of
+from .scan import Content, Scan, Scans
 from .showing import dataset_twig
 from .stream import parsed_settings
 
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 DAMAGE = (LookupError, TypeError, ValueError, AttributeError, RuntimeError)
 """What reading documents raises where they are not what they were written as."""
 
-__all__ = ["DAMAGE", "Dataset", "layout_of", "scan_nodes"]
+__all__ = ["DAMAGE", "Dataset"]
 
 MAX_NODES = 1_000_000
 """Nodes of all scans together."""
@@ -84,7 +83,7 @@ class Dataset(Shown):
             root = roots(self._layout, tree.root, self._watch)
             if root is None:
                 raise FormatError(f"{path}: its root is not one that PyMoDAQ writes")
-            self._root = _Top.of(root)
+            self._root = Top.of(root)
 
     # --------------------------------------------------------------------- closing
 
@@ -202,7 +201,7 @@ class Dataset(Shown):
     def about(self, path: str, role: Role) -> dict[str, Any]:
         """Attributes of the group of a scan."""
         with self._source.opened() as tree:
-            return _about(self._look(tree, path, role, Watch(), frozenset(Role)))
+            return about(self._look(tree, path, role, Watch(), frozenset(Role)))
 
     def told(self, path: str, role: Role, name: str) -> Any:
         """One attribute of the group of a scan; None when it is not there."""
@@ -344,65 +343,3 @@ def _line(row: bytes, unread: list[str]) -> str:
     if isinstance(value, str):
         return value
     return "\n".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _about(seen: Seen) -> dict[str, Any]:
-    """Attributes of a node by the names of their fields, dates put right."""
-    return dated(told(seen))
-
-
-@dataclass(frozen=True, slots=True)
-class _Top:
-    """What is outside the scans."""
-
-    root: Mapping[str, Any]
-    raw: Mapping[str, Any]
-    log: str | None
-    scans: tuple[Place, ...]
-
-    @classmethod
-    def of(cls, root: Seen) -> _Top:
-        raws = root.below(Role.RAW)
-        raw = raws[0] if raws else None
-        logs = raw.below(Role.LOGGER) if raw else ()
-        scans = [*(raw.below(Role.SCAN) if raw else ()), *root.below(Role.SCAN)]
-        scans.sort(key=lambda scan: scan.number)
-        if raw and raw.below(Role.DETECTOR, Role.ACTUATOR):
-            scans.insert(0, raw)
-        if root.below(Role.DIMENSION):  # a viewer's file of PyMoDAQ 1.4
-            scans.insert(0, root)
-        return cls(
-            root=_about(root),
-            raw=_about(raw) if raw else {},
-            log=logs[0].node.path if logs else None,
-            scans=tuple(
-                Place(seen.name, seen.number, seen.node.path, seen.role)
-                for seen in scans
-            ),
-        )
-
-
-def layout_of(tree: Tree, path: Path) -> Layout:
-    """The layout of an open file, from what is in it.
-
-    Raises
-    ------
-    FormatError
-        When it is not PyMoDAQ's.
-    """
-    layout = identify(tree.root)
-    if layout is not None:
-        return layout
-    names = [printable(name) for name in sorted(tree.root.names())]
-    raise FormatError(
-        f"{path} is HDF5, but not a PyMoDAQ dataset: its root holds "
-        f"{', '.join(names[:8]) or 'nothing'}, where RawData (PyMoDAQ 4 and 5) or "
-        "Raw_datas (1 to 3) was expected"
-    )
-
-
-def scan_nodes(tree: Tree, layout: Layout) -> list[tuple[int, Node]]:
-    """Scans of an open dataset by their numbers, none of them looked into."""
-    root = roots(layout, tree.root, Watch())
-    scans = _Top.of(root).scans if root else ()
-    return [(scan.number, tree.node(scan.path)) for scan in scans]

@@ -19,7 +19,8 @@ from ..store.nodes import Node
 from ..store.opening import Source, Tree
 from ..store.rules import MEMORY
 from ..values import from_json
-from .dataset import DAMAGE, Dataset, layout_of
+from .dataset import DAMAGE, Dataset
+from .outline import layout_of
 from .scan import Scan
 
 __all__ = ["validate"]
