@@ -11,8 +11,8 @@ import pytest
 
 pytestmark = pytest.mark.faults
 
-SCRIPTS = ("one run", "interleaved runs", "appending")
-EVERY = {"one run": 29, "interleaved runs": 59, "appending": 29}
+SCRIPTS = ("one run", "interleaved runs", "appending", "frames")
+EVERY = {"one run": 29, "interleaved runs": 59, "appending": 29, "frames": 37}
 ENOSPC, EIO, EDQUOT, EROFS, EINTR = 28, 5, 122, 30, 4
 KILLS = {
     "killed before the call": {"shim_kill": 1},

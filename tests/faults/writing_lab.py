@@ -35,14 +35,16 @@ Document = tuple[str, dict]
 # --- what is fed ----------------------------------------------------------------------
 
 
-def run_of(number: int, events: int = EVENTS) -> list[Document]:
+def run_of(
+    number: int, events: int = EVENTS, shape: tuple[int, int] = (40, 50)
+) -> list[Document]:
     """A run of two streams: scalars with an image, and a baseline before and after."""
     run = compose_run(metadata={"plan_name": "lab", "number": number})
     keys = {
         "x": {"dtype": "number", "shape": [], "source": "lab"},
         "image": {
             "dtype": "array",
-            "shape": [40, 50],
+            "shape": list(shape),
             "source": "lab",
             "dtype_numpy": "<i4",
         },
@@ -53,7 +55,7 @@ def run_of(number: int, events: int = EVENTS) -> list[Document]:
     documents.append(("event", baseline.compose_event(data={"t": 1}, timestamps=STAMP)))
     documents.append(("descriptor", primary.descriptor_doc))
     for n in range(1, events + 1):
-        data = {"x": n + 0.5, "image": np.full((40, 50), 100 * number + n, "<i4")}
+        data = {"x": n + 0.5, "image": np.full(shape, 100 * number + n, "<i4")}
         event = primary.compose_event(data=data, timestamps=dict.fromkeys(data, 1.0))
         documents.append(("event", event))
     documents.append(("event", baseline.compose_event(data={"t": 2}, timestamps=STAMP)))
@@ -74,6 +76,8 @@ SCRIPTS: dict[str, Callable[[], list[Document]]] = {
     "one run": lambda: run_of(1),
     "interleaved runs": interleaved,
     "appending": lambda: run_of(1),
+    # Large enough to go from the journal to the dataset past HDF5.
+    "frames": lambda: run_of(1, shape=(200, 250)),
 }
 
 
