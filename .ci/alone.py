@@ -28,6 +28,7 @@ USES = {
     "remote": "from pymo_bluesky.remote import Publisher; import zmq",
     "assets": "import area_detector_handlers, hdf5plugin",
     "adaptive": "import pymo_bluesky.plans, adaptive",
+    "compression": "import pymo_bluesky.store.filters, hdf5plugin",
     "completion": "from pymo_bluesky.cli import main; main(['completion', 'bash'])",
     "demo": "import pymo_bluesky.demo, tqdm",
     "queueserver": "import bluesky_queueserver",

@@ -8,7 +8,7 @@ PyMoDAQ follows.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from .assets.sources import AssetFiles, relative_name
 from .errors import PymoError
 from .integrity import amend_seal
 from .operations import Append, Operation, Relink
+from .operations import Link as SecondName
 from .reading.dataset import Dataset
 from .reading.filling import Notes, is_there
 from .store import append_to, open_tree
@@ -179,12 +180,29 @@ class _Moves:
         """Everything that changes the dataset."""
         if not self.names:
             return
+        second = _second_names(tree, self.arrays)
         for array in self.arrays:
             yield Relink(array, self.names)
+        for name, array in second.items():  # else it stays at the old array
+            yield SecondName(name, array)
         data = np.frombuffer(b"".join(self.lines), np.uint8)
         yield Append(f"{self.scan}/Documents/External", data)
         changed = [array.removeprefix(f"{self.scan}/") for array in self.arrays]
         yield from amend_seal(tree, self.scan, [*changed, "Documents/External"])
+
+
+def _second_names(tree: Tree, arrays: Sequence[str]) -> dict[str, str]:
+    """Names that arrays have among the plots for viewers of NeXus, too."""
+    found = {tree.node(array).address: array for array in arrays}
+    entry = tree.root.get("entry")
+    plots = [] if entry is None or entry.is_array else list(entry.children())
+    return {
+        node.path: found[node.address]
+        for plot in plots
+        if not plot.is_array
+        for node in plot.children()
+        if node.address in found
+    }
 
 
 def _moves(

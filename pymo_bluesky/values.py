@@ -49,7 +49,7 @@ def _array_together(parts: Any) -> np.ndarray:
     descr, shape, data = parts
     dtype = dtype_of(descr)
     if not dtype.itemsize:  # no bytes tell how many there are
-        return np.empty(cast(list[int], shape), dtype)
+        return np.ndarray(cast(list[int], shape), dtype)  # `empty` makes S1 of S0
     return np.frombuffer(data, dtype=dtype).reshape(shape).copy()
 
 

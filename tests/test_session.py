@@ -291,18 +291,25 @@ ROW = r"\|\s+{} \|"
 
 
 def interrupt(prompt, times):
-    """Press Ctrl-C; twice at once pauses in the middle of a point."""
-    for _ in range(times):
-        prompt.sendintr()
+    """Press Ctrl-C; a second time to pause in the middle of a point.
+
+    bluesky takes no notice of a key within 0.1 s of the one before, and may miss one
+    on a busy machine: like a person, press it until it is heard.
+    """
+    for pause in ("deferred pause", "hard pause")[:times]:
+        heard = 1
+        while heard == 1:
+            prompt.sendintr()
+            heard = prompt.expect([pause, pexpect.TIMEOUT], timeout=5)
     prompt.expect("RunEngineInterrupted")
     prompt.expect(r"In \[\d+\]: ")
 
 
 def test_a_run_that_is_paused_at_the_keyboard_goes_on_and_is_whole(prompt, home):
     # Slow enough that it is not over before the keys are pressed.
-    ask(prompt, "photodiode.exposure.put(0.3)")
+    ask(prompt, "photodiode.exposure.put(1.0)")
     line = "RE(plans.scan_2d([photodiode, camera], y, 0, 1, x, 0, 1, num=[6, 10]))"
-    for times, row in ((1, 3), (2, 7)):
+    for times, row in ((1, 2), (2, 5)):
         prompt.sendline(line if times == 1 else "RE.resume()")
         prompt.expect(ROW.format(row))
         interrupt(prompt, times)
@@ -327,10 +334,10 @@ def test_a_run_that_is_paused_at_the_keyboard_goes_on_and_is_whole(prompt, home)
 def test_a_run_that_is_ended_at_the_keyboard_says_so(
     prompt, home, ending, status, reason
 ):
-    ask(prompt, "photodiode.exposure.put(0.3)")
+    ask(prompt, "photodiode.exposure.put(1.0)")
     plan = "plans.scan_2d([photodiode], y, 0, 1, x, 0, 1, num=[10, 10], order='random')"
     prompt.sendline(f"RE({plan})")
-    prompt.expect(ROW.format(4))
+    prompt.expect(ROW.format(3))
     interrupt(prompt, 2)
     ask(prompt, f"RE.{ending}")
     assert "idle" in ask(prompt, "RE.state")
@@ -339,7 +346,7 @@ def test_a_run_that_is_ended_at_the_keyboard_says_so(
     assert scan.attributes["exit_status"] == status
     assert scan.attributes["reason"] == reason
     visited = np.count_nonzero(scan.visited)
-    assert 4 <= visited < 100
+    assert 3 <= visited < 100
     values = scan.to_xarray()["photodiode_signal"].values
     assert np.count_nonzero(~np.isnan(values)) == visited
     assert str(visited) in ask(
@@ -351,7 +358,7 @@ def test_saving_on_and_on_is_ended_by_ctrl_c(prompt, home):
     ask(prompt, "saving = plans.ContinuousSaving(data_directory / 'on', 'Data')")
     prompt.sendline("RE(plans.continuous([photodiode], period=0.02, saving=saving))")
     prompt.expect(ROW.format(5))
-    interrupt(prompt, 2)
+    interrupt(prompt, 1)
     assert "Data_" in ask(prompt, "str(saving.path)")
     ask(prompt, "RE.stop()")
     (path,) = (home / "d" / "on").rglob("Data_*.h5")

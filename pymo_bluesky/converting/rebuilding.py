@@ -223,10 +223,15 @@ class Rebuilding:
         yield SetAttributes(place, encoded)
 
     def _same_pictures(self, scan: Scan, number: int) -> Iterator[Operation]:
-        """Thumbnails of a scan of ours: at the same nodes, which are called alike."""
+        """Thumbnails of ours: at the scan and detectors, which are called alike."""
         place = self.layout.place(Role.SCAN, self._raw_path, number).path
+        detector = self.layout.row(Role.DETECTOR)
         for path, picture in scan.pictures.items():
             node, _, name = path.removeprefix(scan.path).rpartition("/")
+            if node and detector.number_of(node[1:]) is None:
+                message = "only scans and detectors keep a picture in a new file"
+                self.problems.append(Problem(path, "warning", "picture", message))
+                continue
             encoded = self.layout.encode(name, picture)
             yield SetAttributes(f"{place}{node}", {name: encoded})
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ..publishing import publish
 from ..reader import Dataset, open_dataset
 from ..replaying.comparing import differences
 from ..store.opening import Source
+from ..verifying import verify
 from ..viewing import view_all
 from .bounding import require_bounded
 from .drafting import drafting
@@ -86,7 +88,9 @@ def convert_file(
         )
         try:
             with open_dataset(old) as dataset:
+                changed = _changed(dataset, partial)
                 result = convert(Rebuilding(dataset, Source(old), made, new))
+            result = replace(result, problems=(*changed, *result.problems))
         except FormatError:
             left_out = _damaged(old) if partial else {}
             if not left_out:
@@ -116,6 +120,24 @@ def _make_folder(folder: Path) -> None:
             f"the folder {folder} cannot be made: {error.strerror}. Nothing was "
             "written; give a folder that can be made",
         ) from error
+
+
+def _changed(dataset: Dataset, partial: bool) -> tuple[Problem, ...]:
+    """What in a dataset of ours is not as it was written; refused unless `partial`.
+
+    The new file has digests of its own, which would hide it.
+    """
+    if "written_by" not in dataset.attributes:
+        return ()
+    found = verify(dataset.path, isolated=False)
+    wrong = tuple(problem for problem in found if problem.severity == "error")
+    if wrong and not partial:
+        raise FormatError(
+            f"{dataset.path} is not as it was written, which a new file would hide; "
+            "nothing was written. `partial=True` (--partial) converts it as it is, and "
+            f"tells what changed:\n{listed(wrong[:_SHOWN])}"
+        )
+    return wrong
 
 
 def _damaged(path: Path) -> dict[str, str]:

@@ -51,9 +51,17 @@ class _Readback(_Position):
     role = "readback"
 
     def get(self, **_: Any) -> float:
-        """Ask the hardware where it is."""
+        """Ask the hardware where it is; who watches is told by moves, not by this.
+
+        A monitor reads what it is told of: to tell it of that again would never end.
+        """
         actuator: Any = self.parent
-        return float(actuator.refresh())
+        return float(actuator.refresh(tell=False))
+
+    def note(self, position: float) -> None:
+        """Take a position without a word to who watches."""
+        self._readback = position
+        self._metadata["timestamp"] = time.time()
 
 
 class _Setpoint(_Position):
@@ -177,7 +185,7 @@ class Actuator(Device, PositionerBase):  # pyright: ignore[reportIncompatibleMet
         """Whether a move to `target` has ended, now at `position`."""
         return abs(position - target) <= self.epsilon.get()
 
-    def refresh(self) -> float:
+    def refresh(self, *, tell: bool = True) -> float:
         """Ask the hardware for its position, and tell all who watch it."""
         with self._hardware:
             try:
@@ -187,8 +195,12 @@ class Actuator(Device, PositionerBase):  # pyright: ignore[reportIncompatibleMet
                 raise DeviceError(
                     f"{self.name} cannot tell where it is: {error}"
                 ) from error
-        self.readback.put(position, force=True)
-        self._set_position(position)
+        if tell:
+            self.readback.put(position, force=True)
+            self._set_position(position)
+        else:
+            self.readback.note(position)
+            self._position = position
         return position
 
     @property

@@ -126,9 +126,7 @@ class Navigation:
         if self.distribution == "spread":
             return self
         repeating = [
-            axis.label
-            for axis in self.axes
-            if len(np.unique(axis.values)) < len(axis.values)
+            axis.label for axis in self.axes if _has_a_position_twice(axis.values)
         ]
         if repeating:
             return self._spread(repeating)
@@ -204,6 +202,12 @@ def are_nearly(values: np.ndarray, value: float) -> bool:
     values -= value
     np.abs(values, out=values)
     return bool(values.max() <= 1e-8 + 1e-5 * abs(value))
+
+
+def _has_a_position_twice(values: np.ndarray) -> bool:
+    """Whether a position is there twice; that of points not visited is NaN."""
+    known = values[~np.isnan(values)] if values.dtype.kind == "f" else values
+    return len(np.unique(known)) < len(known)
 
 
 def last_wins(wanted: np.ndarray, size: int) -> np.ndarray:

@@ -290,7 +290,7 @@ def _bounds(
     calm, *others = rehearsals
     if calm.is_cut:
         told, duration = _told(about)
-        if told:
+        if told and number:
             whole = calm.clock * told / number
             return told, told, (whole, whole)
         if duration is not None and calm.clock > 0:
@@ -304,7 +304,8 @@ def _bounds(
         # It may have enough as soon as it has the corners, or at its time.
         fewest = declared.get("min_points", 1)
         counts += [fewest, most]
-        times.append(calm.points[fewest - 1].seconds if calm.points else 0.0)
+        first = calm.points[:fewest]
+        times.append(first[-1].seconds if first else 0.0)
     least, most = min(counts), max(counts)
     return least, most, (min(times), max(times))
 

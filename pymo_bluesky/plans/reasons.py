@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from bluesky.utils import (
     FailedStatus,
@@ -61,7 +61,7 @@ def why_wrapper(
     generator = ensure_generator(plan)
     answer: Any = None
     error: BaseException | None = None
-    why = ""
+    why = _Why()
     while True:
         try:
             if error is None:
@@ -71,26 +71,41 @@ def why_wrapper(
                 msg = generator.throw(thrown)
         except StopIteration as stop:
             return stop.value
+        if msg.command == "open_run":  # what went wrong before is dealt with
+            why = _Why()
         try:
-            answer = yield _explained(msg, why)
+            answer = yield why.told_in(msg)
         except GeneratorExit:
             generator.close()
             raise
         # Whatever it is, it is the plan's: this only listens.
         except BaseException as caught:  # noqa: BLE001
             error = caught
-            if isinstance(caught, RunEngineControlException):
-                why = asked()
             # What a clean-up stumbles over is not why it cleans up.
-            elif not (why and isinstance(caught, IllegalMessageSequence)):
-                why = reason_of(caught)
+            if isinstance(caught, RunEngineControlException):
+                why = _Why(caught, asked())
+            elif not isinstance(caught, IllegalMessageSequence):
+                why = _Why(caught, reason_of(caught))
 
 
-def _explained(msg: Msg, why: str) -> Msg:
-    ending = msg.kwargs.get("exit_status")
-    if msg.command != "close_run" or ending not in ("fail", "abort") or not why:
-        return msg
-    return msg._replace(kwargs={**msg.kwargs, "reason": why})
+class _Why(NamedTuple):
+    """What went through the plan last, and what to say of it."""
+
+    error: BaseException | None = None
+    words: str = ""
+
+    def told_in(self, msg: Msg) -> Msg:
+        """The message, with a better reason where it has bluesky's for this error."""
+        ending = msg.kwargs.get("exit_status")
+        if msg.command != "close_run" or ending not in ("fail", "abort"):
+            return msg
+        if not self.words or msg.kwargs.get("reason") not in (
+            None,
+            "",
+            str(self.error),
+        ):
+            return msg
+        return msg._replace(kwargs={**msg.kwargs, "reason": self.words})
 
 
 why_decorator = make_decorator(why_wrapper)

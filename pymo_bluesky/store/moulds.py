@@ -58,7 +58,11 @@ class _Kind:
             at = (first + step) % count
             mould = self.moulds[at]
             pairs = zip(mould.values, values, strict=True)
-            differ = [n for n, (has, wanted) in enumerate(pairs) if has != wanted]
+            differ = [
+                n
+                for n, (has, wanted) in enumerate(pairs)
+                if type(wanted) is not str or has != wanted
+            ]
             if best is None or len(differ) < len(fewest):
                 best, fewest, self.last = mould, differ, at
             if len(differ) <= 1:

@@ -145,6 +145,8 @@ class _Writer:
             case MakeVirtual():
                 self._make_virtual(operation)
             case Link(path, target):
+                if path in self._file:
+                    del self._file[path]
                 self._file[path] = self._file[target]
             case Relink(path, files):
                 self._relink(path, files)

@@ -51,17 +51,19 @@ def linked(tree: Tree, layout: Layout, path: str) -> Iterator[Operation]:
     if entry is not None and not _is_ours(layout, entry):
         return  # of another program, which knows what it is for
     try:
-        plots = list(_Plots(tree, layout, path).operations())
+        taken = set() if entry is None else set(entry.names())
+        made = _Plots(tree, layout, path, taken)
+        plots = list(made.operations())
     except Exception:  # the data are there, and that counts
         log.info("%s gets no plot for NeXus", path, exc_info=True)
         return
     if not plots:
         return
-    shown = path.rpartition("/")[2]
+    shown = made.shown
     yield SetAttributes("/", {"NX_class": "NXroot", "default": ENTRY[1:]})
     if entry is None:
-        made = layout.place(Role.NEXUS, "/", nx_default=shown)
-        yield MakeGroup(made.path, made.attributes)
+        root = layout.place(Role.NEXUS, "/", nx_default=shown)
+        yield MakeGroup(root.path, root.attributes)
     else:
         yield SetAttributes(ENTRY, {"default": shown})
     yield from plots
@@ -74,13 +76,18 @@ def _is_ours(layout: Layout, entry: Node) -> bool:
 
 @dataclass(slots=True)
 class _Plots:
-    """The plots of one scan."""
+    """The plots of one scan.
+
+    Names in ``/entry`` that are taken are those of earlier scans, or of one that
+    somebody took away.
+    """
 
     tree: Tree
     layout: Layout
     path: str
+    taken: set[str]
+    shown: str = ""
     _axes: dict[tuple[str, bytes], str] = field(default_factory=dict[Any, str])
-    _names: set[str] = field(default_factory=set[str])
     _titled: dict[str, str] = field(default_factory=dict[str, str])
 
     def operations(self) -> Iterator[Operation]:
@@ -119,10 +126,17 @@ class _Plots:
         same = [a for a in arrays if a.data.shape == shape]
         scan = self.path.rpartition("/")[2]
         name = f"{scan}_{plain(module.title)}_{plain(channel.title)}"
-        name = unique(name if self._names else scan, self._names)
+        name = unique(name if self.shown else scan, self.taken)
+        self.shown = self.shown or name
         place = f"{ENTRY}/{name}"
         inside: set[str] = set()
         signals = [unique(plain(a.label), inside) for a in same]
+        errors = [
+            (f"{called}_errors", error)
+            for called, error in _errors_of(channel, same, signals)
+            if f"{called}_errors" not in inside and error.data.shape == shape
+        ]
+        inside |= {called for called, _ in errors}
         dimensions = _dimensions(branch, channel)
         axes = [unique(plain(d.label), inside) if d else "." for d in dimensions]
         made = self.layout.place(
@@ -138,9 +152,8 @@ class _Plots:
         yield MakeGroup(place, attributes)
         for called, array in zip(signals, same, strict=True):
             yield from self._array(f"{place}/{called}", array)
-        for n, error in enumerate(channel.errors[: len(same)]):
-            if error.data.shape == shape:
-                yield from self._array(f"{place}/{signals[n]}_errors", error)
+        for called, error in errors:
+            yield from self._array(f"{place}/{called}", error)
         for called, dimension in zip(axes, dimensions, strict=True):
             if dimension is not None:
                 yield from self._axis(place, called, dimension)
@@ -164,6 +177,18 @@ class _Plots:
         yield made
         about = {"long_name": title, "units": printable(axis.units)}
         yield SetAttributes(made.path, about)
+
+
+def _errors_of(
+    channel: Channel, shown: Sequence[Array], signals: Sequence[str]
+) -> Iterator[tuple[str, Array]]:
+    """Errors of the arrays that are shown; none where it is not told whose they are."""
+    if len(channel.errors) != len(channel.arrays):
+        return
+    for array, error in zip(channel.arrays, channel.errors, strict=True):
+        for one, called in zip(shown, signals, strict=True):
+            if one is array:
+                yield called, error
 
 
 def _dimensions(branch: Branch, channel: Channel) -> list[Dimension | None]:

@@ -20,6 +20,21 @@ PLANS = [
     *("timelapse", "log", "move", "fly_1d"),
 ]
 POINTS_BEFORE = 1
+FIRST = ("scan_1d", "scan_2d snake", "log", "fly_1d")
+"""One of each kind, tried with every change; the others are slow."""
+
+
+def each(names):
+    learns, slow = pytest.mark.extras, pytest.mark.slow
+    return pytest.mark.parametrize(
+        "name",
+        [
+            name
+            if name in FIRST
+            else pytest.param(name, marks=learns if "adaptive" in name else slow)
+            for name in names
+        ],
+    )
 
 
 @pytest.fixture
@@ -91,7 +106,7 @@ def check_values(scan, events):
 
 
 @pytest.mark.parametrize("ending", ["abort", "stop", "halt"])
-@pytest.mark.parametrize("name", PLANS)
+@each(PLANS)
 def test_a_plan_that_is_ended_by_hand(engine, bench, name, ending):
     if "adaptive" in name:
         needs("adaptive", "adaptive")
@@ -105,7 +120,7 @@ def test_a_plan_that_is_ended_by_hand(engine, bench, name, ending):
     assert scan.attributes["scan_done"] == (ending == "stop")
 
 
-@pytest.mark.parametrize("name", [*PLANS, "snapshot", "snapshot background"])
+@each([*PLANS, "snapshot", "snapshot background"])
 def test_a_detector_that_fails(engine, bench, name):
     if "adaptive" in name:
         needs("adaptive", "adaptive")
@@ -131,7 +146,7 @@ def test_a_detector_that_fails(engine, bench, name):
     assert len(events) <= EVERY[name].points
 
 
-@pytest.mark.parametrize("name", [n for n in PLANS if EVERY[n].kind != "Scan1D/Time"])
+@each([name for name in PLANS if EVERY[name].kind != "Scan1D/Time"])
 def test_an_actuator_that_fails(engine, bench, name):
     if "adaptive" in name:
         needs("adaptive", "adaptive")
@@ -150,7 +165,7 @@ def test_an_actuator_that_fails(engine, bench, name):
     check_ended(engine, "fail", "the axis is blocked")
 
 
-@pytest.mark.parametrize("name", PLANS)
+@each(PLANS)
 def test_a_pause_costs_no_point_and_makes_none_twice(engine, bench, name):
     if "adaptive" in name:
         needs("adaptive", "adaptive")

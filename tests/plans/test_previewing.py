@@ -125,7 +125,19 @@ OTHERS = {
 PLANS = {**STEPWISE, **OTHERS}
 
 
-@pytest.mark.parametrize("name", PLANS)
+def learning(name):
+    """Ours that learn want the package that does."""
+    theirs = name not in ("adaptive", "rel_adaptive")
+    return name if theirs else pytest.param(name, marks=pytest.mark.extras)
+
+
+@pytest.fixture(autouse=True)
+def _with_what_it_needs(request):
+    if request.node.get_closest_marker("extras") and "adaptive" in request.node.name:
+        needs("adaptive", "adaptive")
+
+
+@pytest.mark.parametrize("name", [learning(name) for name in PLANS])
 def test_nothing_is_touched(lab, name, monkeypatch, capsys):
     plan = PLANS[name](lab)  # before: to be built, devices put their settings
     devices = (lab.x, lab.y, lab.power, lab.photodiode, lab.camera, lab.flyer)
@@ -172,7 +184,10 @@ def test_the_points_are_those_of_the_run(lab, name):
     assert seen.least == seen.most == len(events)
 
 
-@pytest.mark.parametrize("name", ["bp.adaptive_scan", "bp.tune_centroid", "adaptive"])
+@pytest.mark.parametrize(
+    "name",
+    [learning(n) for n in ("bp.adaptive_scan", "bp.tune_centroid", "adaptive")],
+)
 def test_a_plan_that_adapts_is_within_its_bounds(lab, name):
     plan, events = OTHERS[name](lab), []
     seen = preview(plan)
@@ -181,6 +196,7 @@ def test_a_plan_that_adapts_is_within_its_bounds(lab, name):
     assert seen.least <= len(events) <= seen.most
 
 
+@pytest.mark.extras
 def test_an_adaptive_scan_has_the_bounds_that_were_given(lab):
     ends = {"signal": "photodiode_signal", "max_points": 60}
     plan = partial(adaptive, [lab.photodiode], lab.x, -5, 5, lab.y, -5, 5, **ends)

@@ -175,10 +175,14 @@ class PluginActuator(Device, PositionerBase):  # pyright: ignore[reportIncompati
         finally:
             self._telling.a_status = False
 
-    def refresh(self) -> float:
+    def refresh(self, *, tell: bool = True) -> float:
         """Ask the hardware for its position, and tell all who watch it."""
         position = self.driver.position()
-        self._take(position)
+        if tell:
+            self._take(position)
+        else:
+            self.readback.note(position)
+            self._position = position
         return position
 
     def _take(self, position: float) -> None:
