@@ -292,9 +292,14 @@ def _start_table(startup: _Startup) -> None:
 
 
 def _start_plots(startup: _Startup, matplotlib: Any, table: Any) -> None:
+    from pymo_bluesky.live.guarding import qt_fault
+
     with startup.step("plots", "tables only; is DISPLAY what it should be?"):
         # IPython does not know MPLBACKEND=TkAgg, as it is spelt everywhere.
         backend = matplotlib.get_backend().lower()
+        if fault := qt_fault(backend):
+            matplotlib.use("Agg")
+            raise RuntimeError(f"Qt opens no window: {fault}")
         matplotlib.use(backend)
         if (shell := _ipython()) is not None:
             shell.enable_matplotlib()

@@ -17,6 +17,8 @@ from pymo_bluesky import open_dataset
 from pymo_bluesky.errors import PlanError, WriteError
 from pymo_bluesky.instrument import data_folder
 from pymo_bluesky.journal import JournalWriter
+from pymo_bluesky.live import guarding
+from pymo_bluesky.live.guarding import qt_fault
 from pymo_bluesky.session import data_directory, start_session
 
 ROOT = Path(__file__).parents[1]
@@ -126,6 +128,36 @@ def test_without_display_there_are_tables_and_no_plots(session, capsys):
     session["RE"](session["bp"].count([session["photodiode"]]))
     assert "photodiode_signal" in capsys.readouterr().out
     assert not session["bec"]._plots_enabled
+
+
+ABORTS = """
+import os, sys
+sys.stderr.write('qt.qpa.plugin: xcb-cursor0 is needed to load the plugin xcb\\n')
+sys.stderr.flush()
+os.abort()
+"""
+
+
+def test_a_qt_that_ends_programs_is_tried_by_another_one(tmp_path, monkeypatch):
+    """pip installs Qt, but not the system's libraries without which it aborts."""
+    (tmp_path / "matplotlib" / "backends").mkdir(parents=True)
+    (tmp_path / "matplotlib" / "__init__.py").touch()
+    (tmp_path / "matplotlib" / "backends" / "qt_compat.py").write_text(ABORTS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert "xcb-cursor0 is needed" in qt_fault("qtagg")
+    assert qt_fault("agg") == ""
+
+
+def test_without_windows_there_are_tables_and_a_line_that_says_why(
+    home, monkeypatch, capsys
+):
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(guarding, "qt_fault", lambda backend: "xcb-cursor0 is needed")
+    names = {}
+    assert start_session(names, directory=home / "data") == ["plots"]
+    assert "no window: xcb-cursor0 is needed; tables only" in capsys.readouterr().out
+    assert not names["bec"]._plots_enabled
+    names["writer"].close()
 
 
 COUNT = """

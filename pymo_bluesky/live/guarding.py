@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["Guarded", "has_display", "windows_open"]
+__all__ = ["Guarded", "has_display", "qt_fault", "windows_open"]
 
 log = logging.getLogger("pymo_bluesky")
 
 _ONE_THREAD = ("tk", "gtk", "wx", "macosx")  # backends of matplotlib
 _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
+_FIRST_WINDOW = (
+    "from matplotlib.backends.qt_compat import QtWidgets; QtWidgets.QApplication([])"
+)
+_PATIENCE = 30.0  # s; a display behind ssh is slow
 
 
 def has_display() -> bool:
@@ -47,6 +52,47 @@ def windows_open() -> bool:
     except ModuleNotFoundError:
         return False
     return not matplotlib.get_backend().lower().startswith(_ONE_THREAD)
+
+
+def qt_fault(backend: str) -> str:
+    """Say why Qt opens no window here; nothing when it does, or is not asked for.
+
+    Qt ends the program when it lacks a library of the system (Qt 6.5 asks for
+    libxcb-cursor0, which pip cannot install): so another process opens the first one.
+
+    Parameters
+    ----------
+    backend
+        Of matplotlib, in lower case.
+
+    Returns
+    -------
+    str
+        What Qt said, in one line; ``""`` when all is well.
+
+    Examples
+    --------
+    >>> qt_fault("agg")
+    ''
+    """
+    if not backend.startswith("qt"):
+        return ""
+    try:
+        tried = subprocess.run(
+            [sys.executable, "-c", _FIRST_WINDOW],
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"no window within {_PATIENCE:g} s"
+    if tried.returncode == 0:
+        return ""
+    said = [line.strip() for line in tried.stderr.splitlines() if line.strip()]
+    if not said:
+        return f"exit code {tried.returncode}"
+    return said[-1 if said[0].startswith("Traceback") else 0]
 
 
 class Guarded:
