@@ -16,11 +16,13 @@ from .errors import (
     printable,
 )
 from .integrity import (
+    KEPT_SEAL,
     SEAL,
     ScanSeal,
     Tally,
     TopSeal,
     compare,
+    kept_path,
     log_path,
     log_rows,
     log_size,
@@ -181,25 +183,30 @@ def _all(tree: Tree, found: Verified) -> Iterator[Problem]:
         except _DAMAGE as error:
             numbers.add(number)
             yield _damaged(scan.path, error)
-    yield from _top(tree, layout, numbers)
-    if logged:
+    yield from _top(tree, layout, numbers, found.tally)
+    if numbers:
         yield from _later_lines(tree, layout, logged)
+
+
+def _nodes(top: Node, where: str, seal: ScanSeal, tally: Tally) -> Iterator[Problem]:
+    """What of a group, and of all below it, is not as it was."""
+    unreadable: list[Problem] = []
+
+    def note(path: str, error: FormatError) -> None:
+        unreadable.append(_damaged(f"{top.path}/{path}", error))
+
+    now = take(top, changing=(where,), noted=seal.nodes, tally=tally, on_error=note)
+    yield from unreadable
+    told = {problem.loc for problem in unreadable}
+    for problem in compare(top.path, seal.nodes, now):
+        if problem.loc not in told:
+            yield problem
 
 
 def _sealed(
     tree: Tree, layout: Layout, scan: Node, seal: ScanSeal, tally: Tally
 ) -> Iterator[Problem]:
-    unreadable: list[Problem] = []
-
-    def note(path: str, error: FormatError) -> None:
-        unreadable.append(_damaged(f"{scan.path}/{path}", error))
-
-    now = take(scan, changing=(SEAL,), noted=seal.nodes, tally=tally, on_error=note)
-    yield from unreadable
-    told = {problem.loc for problem in unreadable}
-    for problem in compare(scan.path, seal.nodes, now):
-        if problem.loc not in told:
-            yield problem
+    yield from _nodes(scan, SEAL, seal, tally)
     first, count, check = seal.log
     if rows_digest(iter(log_rows(tree, layout, first, count))) != check:
         yield Problem(
@@ -246,7 +253,9 @@ def _later_lines(tree: Tree, layout: Layout, logged: int) -> Iterator[Problem]:
         yield Problem(where, "error", "changed", message)
 
 
-def _top(tree: Tree, layout: Layout, numbers: set[int]) -> Iterator[Problem]:
+def _top(
+    tree: Tree, layout: Layout, numbers: set[int], tally: Tally
+) -> Iterator[Problem]:
     """What no scan can vouch for: that the others are there, and the dataset's own."""
     where = raw_path(layout)
     raw = tree.root.get(where)
@@ -268,6 +277,22 @@ def _top(tree: Tree, layout: Layout, numbers: set[int]) -> Iterator[Problem]:
             "were written"
         )
         yield Problem(where, "error", "changed", message)
+    if top.kept:
+        yield from _kept(tree, kept_path(layout), tally)
+
+
+def _kept(tree: Tree, where: str, tally: Tally) -> Iterator[Problem]:
+    """What a conversion kept beside the scans."""
+    try:
+        group = tree.root.get(where)
+        seal = None if group is None else ScanSeal.read(group, KEPT_SEAL)
+        if group is None or seal is None:
+            message = "it was kept from the file that was converted, and is not there"
+            yield Problem(where, "error", "missing", message)
+        else:
+            yield from _nodes(group, KEPT_SEAL, seal, tally)
+    except _DAMAGE as error:
+        yield _damaged(where, error)
 
 
 def told(path: str) -> tuple[list[str], str]:

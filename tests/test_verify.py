@@ -215,6 +215,38 @@ def test_rows_of_the_log_that_nobody_wrote_are_told(dataset):
     assert kinds(dataset) == [("error", "changed")]
 
 
+@pytest.fixture
+def converted(tmp_path):
+    """A converted dataset, whose log is empty."""
+    old = unpacked("1.4.2/viewer_single_Det1D", tmp_path)
+    convert(old, tmp_path / "new.h5", "pymodaq3")
+    return tmp_path / "new.h5"
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        pytest.param(lambda kept: kept.attrs.modify("source", "x"), "changed", id="it"),
+        pytest.param(lambda kept: kept["Nodes"].resize(9, axis=0), "changed", id="cut"),
+        pytest.param(lambda kept: kept.pop("Digests"), "missing", id="digests"),
+        pytest.param(lambda kept: kept.file.pop("Original"), "missing", id="all of it"),
+    ],
+)
+def test_what_a_conversion_kept_is_covered(change, kind, converted):
+    assert verify(converted, isolated=False) == []
+    with h5py.File(converted, "r+") as file:
+        change(file["Original"])
+    assert ("error", kind) in kinds(converted)
+
+
+def test_rows_of_a_log_that_was_empty_are_told(converted):
+    with h5py.File(converted, "r+") as file:
+        log = file["Raw_datas/Logger"]
+        assert len(log) == 0
+        log.resize(50_000, axis=0)
+    assert kinds(converted) == [("error", "changed")]
+
+
 def test_what_others_put_into_a_scan_is_a_warning(dataset):
     with h5py.File(dataset, "r+") as file:
         scan_of(file, 0).create_group("Analysis")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from .digests import Digest, Tally, compare, rows_digest, take
 from .ledger import Ledger
 from .seals import (
+    KEPT_SEAL,
     SEAL,
     ScanSeal,
     TopSeal,
     amend_seal,
+    kept_path,
     log_path,
     log_rows,
     log_size,
@@ -19,6 +21,7 @@ from .seals import (
 )
 
 __all__ = [
+    "KEPT_SEAL",
     "SEAL",
     "Digest",
     "Ledger",
@@ -27,6 +30,7 @@ __all__ = [
     "TopSeal",
     "amend_seal",
     "compare",
+    "kept_path",
     "log_path",
     "log_rows",
     "log_size",

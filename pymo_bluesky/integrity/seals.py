@@ -1,14 +1,16 @@
 """Where digests lie in a dataset, and how they get there; knows no documents.
 
 Each scan bears its own (``Documents/Digests``), so that adding one costs in proportion
-to it and harms no other. What a scan cannot vouch for (that it is there at all, and the
-attributes of the dataset) the group of all scans vouches for, in one attribute.
+to it and harms no other; so does what a conversion kept beside the scans. What they
+cannot vouch for (that they are there at all, and the attributes of the dataset) the
+group of all scans vouches for, in one attribute.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,16 +21,18 @@ from ..errors import FormatError
 from ..layouts import Layout, Role
 from ..layouts.placing import place_column
 from ..operations import Append, Operation, SetAttributes
-from ..replaying.loose import text_lines
+from ..replaying.loose import lines_of
 from ..store import Node, Tree, append_to
 from .digests import Digest, about_of, digest_of, rows_digest, take
 from .ledger import Ledger
 
 __all__ = [
+    "KEPT_SEAL",
     "SEAL",
     "ScanSeal",
     "TopSeal",
     "amend_seal",
+    "kept_path",
     "log_path",
     "log_rows",
     "log_size",
@@ -40,6 +44,9 @@ __all__ = [
 
 SEAL = "Documents/Digests"
 """JSON lines with the digests of a scan; a later line amends the first."""
+
+KEPT_SEAL = "Digests"
+"""The same for what a conversion kept beside the scans."""
 
 ATTRIBUTE = "pymo_bluesky_digest"
 
@@ -60,6 +67,11 @@ def raw_path(layout: Layout) -> str:
 def log_path(layout: Layout) -> str:
     """Path of the log of a dataset."""
     return layout.place(Role.LOGGER, raw_path(layout)).path
+
+
+def kept_path(layout: Layout) -> str:
+    """Path of what a conversion kept beside the scans."""
+    return layout.place(Role.ORIGINAL, "/").path
 
 
 def log_size(tree: Tree, layout: Layout) -> int:
@@ -85,7 +97,7 @@ class ScanSeal:
     log: tuple[int, int, int] = (0, 0, 0)
 
     @classmethod
-    def read(cls, scan: Node) -> ScanSeal | None:
+    def read(cls, scan: Node, where: str = SEAL) -> ScanSeal | None:
         """That of a scan; None when it has none.
 
         Raises
@@ -93,7 +105,7 @@ class ScanSeal:
         FormatError
             When it is damaged.
         """
-        node = scan.get(SEAL)
+        node = scan.get(where)
         if node is None:
             return None
         nodes: dict[str, Digest] = {}
@@ -103,7 +115,7 @@ class ScanSeal:
                 f"{node.path} is damaged: {node.shape[0]:,} bytes were never written"
             )
         try:
-            for line in text_lines(scan, "Digests"):
+            for line in lines_of(node):
                 about = json.loads(line)
                 found = about["nodes"].items()
                 nodes.update({path: Digest.read(text) for path, text in found})
@@ -132,10 +144,13 @@ class TopSeal:
         Digest of the dataset's own attributes.
     scans
         Numbers of the scans that bear digests.
+    kept
+        Whether something was kept beside them, which bears digests, too.
     """
 
     top: int
     scans: frozenset[int] = field(default_factory=frozenset[int])
+    kept: bool = False
 
     @classmethod
     def read(cls, raw: Node, layout: Layout) -> TopSeal | None:
@@ -153,7 +168,7 @@ class TopSeal:
             scans = frozenset(
                 n for first, last in about["scans"] for n in range(first, last + 1)
             )
-            return cls(int(about["top"], 16), scans)
+            return cls(int(about["top"], 16), scans, bool(about.get("kept")))
         except _DAMAGE as error:
             raise FormatError(
                 f"{raw.path}: its attribute {ATTRIBUTE} is damaged: {error}"
@@ -173,7 +188,8 @@ class TopSeal:
                 pairs[-1][1] = number
             else:
                 pairs.append([number, number])
-        return json.dumps({"top": f"{self.top:08x}", "scans": pairs})
+        kept = {"kept": True} if self.kept else {}
+        return json.dumps({"top": f"{self.top:08x}", "scans": pairs, **kept})
 
 
 def top_of(tree: Tree, layout: Layout) -> int:
@@ -222,13 +238,37 @@ def seal_scan(
         count, check = ledger.rows(log_path(layout))
     seal = ScanSeal(nodes, (logged, count, check))
     yield Append(made.path, np.frombuffer(seal.lines(), np.uint8))
+    yield from _vouched(tree, layout, scans={number})
+
+
+def _vouched(
+    tree: Tree,
+    layout: Layout,
+    *,
+    scans: AbstractSet[int] = frozenset(),
+    kept: bool = False,
+) -> Iterator[Operation]:
+    """Let the group of all scans vouch for more."""
+    raw = tree.node(raw_path(layout))
     try:
         known = TopSeal.read(raw, layout)
     except FormatError:
         return  # it stays as it is, for `verify` to tell
     top = TopSeal(top_of(tree, layout)) if known is None else known
-    text = TopSeal(top.top, top.scans | {number}).text()
+    text = TopSeal(top.top, top.scans | scans, top.kept or kept).text()
     yield SetAttributes(raw.path, {ATTRIBUTE: layout.encode(ATTRIBUTE, text)})
+
+
+def _seal_kept(tree: Tree, layout: Layout) -> Iterator[Operation]:
+    """Give what a conversion kept beside the scans its digests."""
+    path = kept_path(layout)
+    if tree.root.get(path) is None:
+        return
+    made = place_column(layout, path, KEPT_SEAL, (0,), np.dtype(np.uint8), packed=True)
+    yield made
+    seal = ScanSeal(take(tree.node(path), changing=(KEPT_SEAL,)))
+    yield Append(made.path, np.frombuffer(seal.lines(), np.uint8))
+    yield from _vouched(tree, layout, kept=True)
 
 
 def _noted(tree: Tree, scan: str, ledger: Ledger) -> dict[str, Digest]:
@@ -247,7 +287,7 @@ def _noted(tree: Tree, scan: str, ledger: Ledger) -> dict[str, Digest]:
 
 
 def seal_all(path: Path, layout: Layout) -> None:
-    """Give all scans of a dataset that was just made their digests.
+    """Give all of a dataset that was just made its digests.
 
     Raises
     ------
@@ -262,6 +302,7 @@ def seal_all(path: Path, layout: Layout) -> None:
         for number in sorted(n for n in numbers if n is not None):
             yield from seal_scan(tree, layout, number, logged)
             logged = log_size(tree, layout)
+        yield from _seal_kept(tree, layout)
 
     append_to(path, operations, oldest=layout.oldest_format)
 
