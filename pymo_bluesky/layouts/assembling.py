@@ -87,7 +87,7 @@ def assemble(layout: Layout, seen: Seen, lazy: Lazy, watch: Watch) -> Assembled:
     )
     pictures = {
         f"{part.node.path}/{name}": value
-        for part in seen.walk()
+        for part in _without_scans(seen)
         for name, value in {**part.others, **part.fields}.items()
         if isinstance(value, bytes) and value.startswith(b"\x89PNG")
     }
@@ -95,13 +95,22 @@ def assemble(layout: Layout, seen: Seen, lazy: Lazy, watch: Watch) -> Assembled:
 
 
 def told(seen: Seen, *, without: Sequence[str] = ()) -> dict[str, Any]:
-    """What the attributes of a node say, but for thumbnails."""
+    """What the attributes of a node say, but for thumbnails and the digest of scans."""
+    fields = {name: seen.fields[name] for name in seen.fields if name != "digest"}
     return {
         name: part[name]
-        for part in (seen.others, seen.fields)
+        for part in (seen.others, fields)
         for name in part
         if name not in without and not name.startswith(_PICTURE)
     }
+
+
+def _without_scans(seen: Seen) -> Iterator[Seen]:
+    """A group and what is below it, but not scans beside the modules of a viewer."""
+    yield seen
+    for child in seen.children:
+        if child.role is not Role.SCAN:
+            yield from _without_scans(child)
 
 
 def xml_bytes(value: Any) -> bytes:

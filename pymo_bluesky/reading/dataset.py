@@ -119,7 +119,7 @@ class Dataset(Shown):
     def attributes(self) -> Mapping[str, Any]:
         """Decoded: author, sample, date_time, experiment_type, file."""
         about = {**self._root.root, **self._root.raw}
-        beside = ("settings", "digest", "nx_class", "nx_default")
+        beside = ("settings", "nx_class", "nx_default")
         return MappingProxyType({k: v for k, v in about.items() if k not in beside})
 
     @property
