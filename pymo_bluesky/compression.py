@@ -11,7 +11,7 @@ from .errors import PymoError
 
 __all__ = ["Compression", "Library", "compression_named", "compression_of"]
 
-Library = Literal["gzip", "lz4", "bitshuffle", "zstd"]
+Library = Literal["none", "gzip", "lz4", "bitshuffle", "zstd"]
 
 _USUAL = {"gzip": 4, "lz4": 1, "bitshuffle": 1, "zstd": 3}
 
@@ -85,13 +85,13 @@ def compression_named(
     --------
     >>> compression_named("gzip")
     Compression(library='gzip', level=4)
-    >>> compression_named("zstd", 0) is None
+    >>> compression_named("zstd", 0) is None and compression_named("none") is None
     True
     """
     names = get_args(Library)
     if library is not None and library not in names:
         raise PymoError(
-            f"compression={library!r} is not known; give None or one of "
+            f"compression={library!r} is not known; give one of "
             f"{', '.join(map(repr, names))}"
         )
     if level is not None and (isinstance(level, bool) or level not in range(10)):
@@ -99,12 +99,12 @@ def compression_named(
             f"compression_level={level!r}: a whole number from 0 (none) to 9 (the "
             "smallest) is expected"
         )
-    if library is None and level:
+    if library in (None, "none") and level:
         raise PymoError(
             f"compression_level={level} without a library; give compression= one of "
-            f"{', '.join(map(repr, names))} too"
+            f"{', '.join(map(repr, names[1:]))} too"
         )
-    if library is None or level == 0:
+    if library in (None, "none") or level == 0:
         return None
     return Compression(
         cast(Library, library), _USUAL[library] if level is None else int(level)

@@ -225,7 +225,8 @@ def test_the_level_is_what_was_asked_for(level, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"compression": "gzip", "compression_level": 0}]
+    "options",
+    [{}, {"compression": "gzip", "compression_level": 0}, {"compression": "none"}],
 )
 def test_none_and_level_0_mean_none(options, tmp_path):
     large, small = large_and_small(written(measured(), tmp_path, **options))
@@ -253,6 +254,7 @@ def test_chunks_are_small_whatever_the_shape():
         ({"compression": "gzip", "compression_level": 2.5}, "from 0 (none) to 9"),
         ({"compression": "gzip", "compression_level": True}, "from 0 (none) to 9"),
         ({"compression_level": 3}, "without a library"),
+        ({"compression": "none", "compression_level": 3}, "without a library"),
     ],
 )
 def test_what_is_not_known_is_refused_before_anything_is_made(options, told, tmp_path):
@@ -407,6 +409,26 @@ def test_old_datasets_are_compressed_by_converting_them(library, layout, tmp_pat
     again = convert(new, tmp_path / "back.h5", layout, compression="gzip")
     assert again.converted
     assert_whole(tmp_path / "back.h5", *runs)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    "options", [{"compression": "none"}, {"compression_level": 0}], ids=str
+)
+def test_compression_is_undone_by_converting(options, layout, tmp_path):
+    run = measured()
+    old = written(run, tmp_path / "old", layout=layout, compression="gzip")
+    assert all(large_and_small(old)[0])
+    assert convert(old, tmp_path / "new.h5", layout, **options).converted
+    assert not any(map(any, large_and_small(tmp_path / "new.h5")))
+    assert_whole(tmp_path / "new.h5", run)
+
+
+def test_the_command_line_undoes_compression(tmp_path):
+    old = written(measured(), tmp_path / "old", compression="gzip")
+    words = ["convert", str(old), str(tmp_path / "new.h5"), "--compression", "none"]
+    assert main(words) == 0
+    assert not images(tmp_path / "new.h5")[0].filters
 
 
 def test_the_command_line_compresses(tmp_path, capsys):

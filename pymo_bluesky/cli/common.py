@@ -67,7 +67,7 @@ def add_compression(parser: argparse.ArgumentParser) -> None:
         "--compression",
         metavar="LIBRARY",
         help="of arrays: gzip; or lz4, bitshuffle or zstd, which need the extra "
-        "'compression' here and hdf5plugin where they are read (default: none)",
+        "'compression' here and hdf5plugin where they are read; or none (the default)",
     )
     parser.add_argument(
         "--compression-level",

@@ -59,7 +59,8 @@ def convert(
         ``"pymodaq5"``, which PyMoDAQ 4 and 5 open, or ``"pymodaq3"``.
     compression, compression_level
         Of the arrays of the new files, as for `PymodaqWriter`. A file of ours is made
-        anew for it, also in its own layout.
+        anew for it, also in its own layout; with ``"none"``, or level 0, it is so
+        without compression.
     nexus
         Whether viewers of NeXus (silx view, NeXpy, h5web) find a plot of each scan.
     partial

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,12 @@ def convert_file(
         or another program makes it now (`DatasetBusyError`).
     """
     old, new = Path(source), Path(target)
-    made, packed = layout_named(layout), compression_named(library, level)
+    made = layout_named(layout)
+    wanted = _Wanted(
+        compression_named(library, level),
+        nexus,
+        anew=library is not None or level is not None,
+    )
     origin = Provenance.of(old)
     if os.path.lexists(new):
         return _skipped(origin, new, made)
@@ -83,9 +88,7 @@ def convert_file(
     with drafting(new) as draft:
         if os.path.lexists(new):  # another program made it meanwhile
             return _skipped(origin, new, made)
-        convert = functools.partial(
-            _converted, origin, draft, packed=packed, nexus=nexus
-        )
+        convert = functools.partial(_converted, origin, draft, wanted)
         try:
             with open_dataset(old) as dataset:
                 changed = _changed(dataset, partial)
@@ -102,6 +105,15 @@ def convert_file(
         origin.require_unchanged()
         publish(draft, new)
     return result.plain()
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """How the new file is to be, beside its layout; `anew`: never a mere copy."""
+
+    packed: Compression | None
+    nexus: bool
+    anew: bool
 
 
 def _skipped(origin: Provenance, target: Path, layout: Layout) -> dict[str, Any]:
@@ -149,14 +161,13 @@ def _damaged(path: Path) -> dict[str, str]:
 def _converted(
     origin: Provenance,
     draft: Path,
+    wanted: _Wanted,
     rebuilding: Rebuilding,
-    packed: Compression | None,
-    nexus: bool,
 ) -> Conversion:
     dataset, source = rebuilding.dataset, rebuilding.source
     lost = tuple(source.rules.left_out)
-    wants_plots = nexus and not rebuilding.has_plots
-    if rebuilding.nothing_to_do and packed is None and not wants_plots:
+    plots = wanted.nexus and not rebuilding.has_plots
+    if rebuilding.nothing_to_do and not wanted.anew and not plots:
         origin.copy_to(draft)
         kept, problems = (), ()
     else:
@@ -164,8 +175,13 @@ def _converted(
             require_bounded(tree.root, dataset.path)
         layout = rebuilding.layout
         operations = rebuilding.operations(origin.fields(dataset, lost))
-        store.create(draft, operations, oldest=layout.oldest_format, compression=packed)
-        if nexus:
+        store.create(
+            draft,
+            operations,
+            oldest=layout.oldest_format,
+            compression=wanted.packed,
+        )
+        if wanted.nexus:
             view_all(draft, layout)
         seal_all(draft, layout)
         _require_equal(dataset, source, draft)
