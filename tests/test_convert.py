@@ -290,20 +290,28 @@ def test_a_damaged_file_leaves_nothing(tmp_path):
     assert not list((tmp_path / "new").glob("*"))
 
 
-@pytest.fixture
-def damaged(tmp_path) -> Path:
-    """A file of which one array cannot be read."""
-    path = unpacked("5.3.8/h5py/custom_errors_nd", tmp_path)
+def damage(path: Path, name: str) -> None:
+    """Change a byte of an array, and see that HDF5 notices."""
     with h5py.File(path, "r+") as file:
-        name = next(name for name in stored(path) if name.endswith("/Data00"))
         values, attributes = file[name][()], dict(file[name].attrs)
         del file[name]
         array = file.create_dataset(name, data=values, chunks=True, fletcher32=True)
         array.attrs.update(attributes)
         place = array.id.get_chunk_info(0).byte_offset
+    flip(path, place)
+
+
+def flip(path: Path, place: int) -> None:
     data = bytearray(path.read_bytes())
     data[place] ^= 1
     path.write_bytes(data)
+
+
+@pytest.fixture
+def damaged(tmp_path) -> Path:
+    """A file of which one array cannot be read."""
+    path = unpacked("5.3.8/h5py/custom_errors_nd", tmp_path)
+    damage(path, next(name for name in stored(path) if name.endswith("/Data00")))
     return path
 
 
@@ -354,6 +362,93 @@ def test_a_damaged_file_of_a_folder_is_told_and_ends_with_1(
     out = capsys.readouterr().out
     assert "WITHOUT what cannot be read" in out
     assert "1 converted, 4 skipped, 0 failed" in out
+
+
+IMAGE = "/RawData/Scan000/Detector000/Data2D/CH00/Data00"
+
+
+@pytest.fixture
+def ours(tmp_path) -> Path:
+    """A dataset of two scans, numbers, spectra and images in the first one."""
+    runs = [*load(stream("p11")), *load(stream("p02"))]
+    (path,) = export(runs, tmp_path, "ours")["pymodaq"]
+    return Path(path)
+
+
+def without_key(documents, key: str):
+    """The documents of a run as they are without one of its data keys."""
+    for name, doc in documents:
+        if name == "descriptor":
+            doc["data_keys"].pop(key)
+            doc["object_keys"] = {
+                name: [one for one in keys if one != key]
+                for name, keys in doc["object_keys"].items()
+            }
+        elif name == "event":
+            doc["data"].pop(key)
+            doc["timestamps"].pop(key)
+        yield name, doc
+
+
+@LAYOUTS
+def test_what_can_be_read_of_a_damaged_file_of_ours_is_converted(
+    layout, ours, tmp_path
+):
+    before = [list(replay(ours, scan=n)) for n in range(2)]
+    damage(ours, IMAGE)
+    with pytest.raises(FormatError, match="Data2D") as refused:
+        convert(ours, tmp_path / "new.h5", layout)
+    assert "--partial" in str(refused.value)
+    (result,) = convert(ours, tmp_path / "new.h5", layout, partial=True)
+    assert result.unreadable == (IMAGE,)
+    assert IMAGE in {problem.loc for problem in result.problems}
+    lost = next(
+        key
+        for key, about in before[0][1][1]["data_keys"].items()
+        if len(about["shape"]) == 2
+    )
+    new = tmp_path / "new.h5"
+    assert_same_documents(list(without_key(before[0], lost)), replay(new, scan=0))
+    assert_same_documents(before[1], replay(new, scan=1))
+    assert verify(new) == []
+    assert [p for p in validate(new) if p.severity == "error"] == []
+
+
+@pytest.mark.parametrize("name", ["Loose", "Index"])
+def test_a_scan_whose_documents_are_damaged_is_made_of_its_arrays(name, ours, tmp_path):
+    untouched = list(replay(ours, scan=1))
+    with open_dataset(ours) as dataset:
+        image = dataset.scans[0].detectors[0].channels[-1].arrays[0].data[()]
+    place = f"/RawData/Scan000/Documents/{name}"
+    with h5py.File(ours) as file:
+        where = file[place].id.get_chunk_info(0).byte_offset
+    flip(ours, where + 5)
+    new = tmp_path / "new.h5"
+    (result,) = convert(ours, new, partial=True)
+    assert set(result.unreadable) == {place, "/RawData/Scan000/Documents"}
+    events = [doc for name, doc in replay(new, scan=0) if name == "event"]
+    assert any(
+        np.array_equal(event["data"].get(key), image[-1])
+        for event in events[-1:]
+        for key in event["data"]
+    )
+    assert_same_documents(untouched, replay(new, scan=1))
+    assert verify(new) == []
+
+
+def test_what_changed_in_a_file_of_ours_is_converted_and_told(ours, tmp_path):
+    with h5py.File(ours) as file:
+        place = file[IMAGE].id.get_offset()
+    flip(ours, place)
+    with pytest.raises(FormatError, match="--partial"):
+        convert(ours, tmp_path / "new.h5")
+    report = convert(ours, tmp_path / "new.h5", partial=True)
+    (result,) = report.partial
+    assert (result.unreadable, result.changed) == ((), (IMAGE,))
+    assert f"NOT AS IT WAS WRITTEN: {IMAGE}" in str(result)
+    with h5py.File(tmp_path / "new.h5") as file:
+        assert IMAGE in str(file["Original"].attrs["source_changed"])
+    assert_same_documents(replay(ours), replay(tmp_path / "new.h5"))
 
 
 def test_the_draft_of_a_conversion_that_was_killed_is_replaced(tmp_path):

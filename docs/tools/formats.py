@@ -80,6 +80,7 @@ MEANINGS = {
     "source_modified": "when the file that was converted was changed last",
     "source_sha256": "digest of the file that was converted",
     "source_version": "PyMoDAQ that wrote the file that was converted",
+    "source_changed": "paths of what in a dataset of ours was not as it was written",
     "source_unreadable": "arrays of it that were damaged and are not here",
     "spread_order": "which axis of a list of points comes first",
     "subdtype": "`string` where bytes are text, else empty",

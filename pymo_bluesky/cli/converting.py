@@ -121,7 +121,7 @@ def _convert(options: argparse.Namespace) -> int:
             **compression_chosen(options),
         )
     for result in report:
-        lost = result.status == "failed" or result.unreadable
+        lost = result.status == "failed" or result.unreadable or result.changed
         if options.verbose or options.source.is_file() or lost:
             _tell(result)
     print(report)

@@ -53,9 +53,12 @@ class Provenance:
         about = path.stat()
         return cls(path, about.st_size, about.st_mtime_ns)
 
-    def fields(self, dataset: Dataset, unreadable: Sequence[str]) -> dict[str, Any]:
+    def fields(
+        self, dataset: Dataset, unreadable: Sequence[str], changed: Sequence[str]
+    ) -> dict[str, Any]:
         """What the new file tells of its source, and what of that is damaged."""
-        lost = {"source_unreadable": list(unreadable)} if unreadable else {}
+        told = {"source_unreadable": unreadable, "source_changed": changed}
+        lost = {name: list(paths) for name, paths in told.items() if paths}
         return {
             "source": self.path.name,
             "source_bytes": self.size,

@@ -24,7 +24,6 @@ from ..operations import Append, Operation, SetAttributes
 from ..reader import Dataset, Scan, identify
 from ..reading.filling import Notes, Whereabouts
 from ..recording import Recording
-from ..replaying import stored_index
 from ..settings import plain_settings, to_xml
 from ..store.nodes import Node
 from ..store.opening import Source, Tree
@@ -168,7 +167,7 @@ class Rebuilding:
 
     def _scan(self, tree: Tree, scan: Scan, number: int) -> Iterator[Operation]:
         node = tree.node(scan.path)
-        if stored_index(node) is not None:
+        if self.dataset.holds_documents(scan):
             yield from self._stored(node, scan, number)
             return
         recording = Recording(scan.documents, self.layout)

@@ -9,7 +9,10 @@ from typing import Any, Literal, Self
 
 from ..errors import Problem
 
-__all__ = ["Conversion", "Report", "Status"]
+__all__ = ["CHANGED", "Conversion", "Report", "Status"]
+
+CHANGED = "not-as-written"
+"""Kind of the problems that tell what digests do not vouch for."""
 
 Status = Literal["converted", "skipped", "failed"]
 
@@ -52,6 +55,12 @@ class Conversion:
     unreadable: tuple[str, ...] = ()
     reason: str = ""
 
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """What of a file of ours was not as it was written (only with `partial`)."""
+        found = (p.loc for p in self.problems if p.kind == CHANGED)
+        return tuple(dict.fromkeys(found))
+
     @classmethod
     def of(cls, source: Path, target: Path, about: Mapping[str, Any]) -> Self:
         """Make it of plain data, as `plain` gives them."""
@@ -88,6 +97,8 @@ class Conversion:
             line += f"; kept in the group Original: {_some(self.kept)}"
         if self.unreadable:
             line += f"; WITHOUT what cannot be read: {_some(self.unreadable)}"
+        if self.changed:
+            line += f"; NOT AS IT WAS WRITTEN: {_some(self.changed)}"
         return line
 
 
@@ -117,8 +128,8 @@ class Report:
 
     @property
     def partial(self) -> tuple[Conversion, ...]:
-        """What was converted now, but for arrays that are damaged."""
-        return tuple(result for result in self.results if result.unreadable)
+        """What was converted now, but for what is damaged."""
+        return tuple(r for r in self.results if r.unreadable or r.changed)
 
     @property
     def skipped(self) -> tuple[Conversion, ...]:

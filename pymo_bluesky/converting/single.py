@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from .keeping import same_values
 from .original import original
 from .provenance import Provenance
 from .rebuilding import Rebuilding
-from .results import Conversion
+from .results import CHANGED, Conversion
 from .salvaging import unreadable
 
 __all__ = ["convert_file"]
@@ -90,21 +90,47 @@ def convert_file(
             return _skipped(origin, new, made)
         convert = functools.partial(_converted, origin, draft, wanted)
         try:
-            with open_dataset(old) as dataset:
-                changed = _changed(dataset, partial)
-                result = convert(Rebuilding(dataset, Source(old), made, new))
-            result = replace(result, problems=(*changed, *result.problems))
+            result = _whole(old, made, new, convert, partial)
         except FormatError:
-            left_out = _damaged(old) if partial else {}
-            if not left_out:
-                raise
             draft.unlink(missing_ok=True)
-            rest = Source(old, left_out=left_out)
-            with Dataset(old, left_out=left_out) as dataset:
-                result = convert(Rebuilding(dataset, rest, made, new))
+            found = _salvaged(old, made, new, convert) if partial else None
+            if found is None:
+                raise
+            result = found
         origin.require_unchanged()
         publish(draft, new)
     return result.plain()
+
+
+def _whole(
+    old: Path,
+    made: Layout,
+    new: Path,
+    convert: Callable[..., Conversion],
+    partial: bool,
+) -> Conversion:
+    with open_dataset(old) as dataset:
+        changed = _changed(dataset, partial)
+        return convert(Rebuilding(dataset, Source(old), made, new), changed)
+
+
+def _salvaged(
+    old: Path, made: Layout, new: Path, convert: Callable[..., Conversion]
+) -> Conversion | None:
+    """Convert what can be read of a file; None where nothing is left out of it."""
+    left_out = _damaged(old)
+    rest = Source(old, left_out=left_out)
+    with Dataset(old, left_out=left_out) as dataset:
+        given_up = dataset.give_up()
+        if not left_out and not given_up:
+            return None
+        changed = _changed(dataset, partial=True)
+        result = convert(
+            Rebuilding(dataset, rest, made, new),
+            changed,
+            (*left_out, *(problem.loc for problem in given_up)),
+        )
+    return replace(result, problems=(*given_up, *result.problems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +175,7 @@ def _changed(dataset: Dataset, partial: bool) -> tuple[Problem, ...]:
             "nothing was written. `partial=True` (--partial) converts it as it is, and "
             f"tells what changed:\n{listed(wrong[:_SHOWN])}"
         )
-    return wrong
+    return tuple(replace(problem, kind=CHANGED) for problem in wrong)
 
 
 def _damaged(path: Path) -> dict[str, str]:
@@ -163,18 +189,21 @@ def _converted(
     draft: Path,
     wanted: _Wanted,
     rebuilding: Rebuilding,
+    changed: tuple[Problem, ...],
+    lost: tuple[str, ...] = (),
 ) -> Conversion:
     dataset, source = rebuilding.dataset, rebuilding.source
-    lost = tuple(source.rules.left_out)
+    anew = wanted.anew or changed or lost
     plots = wanted.nexus and not rebuilding.has_plots
-    if rebuilding.nothing_to_do and not wanted.anew and not plots:
+    if rebuilding.nothing_to_do and not anew and not plots:
         origin.copy_to(draft)
         kept, problems = (), ()
     else:
         with source.opened() as tree:
             require_bounded(tree.root, dataset.path)
         layout = rebuilding.layout
-        operations = rebuilding.operations(origin.fields(dataset, lost))
+        told = origin.fields(dataset, lost, [problem.loc for problem in changed])
+        operations = rebuilding.operations(told)
         store.create(
             draft,
             operations,
@@ -186,14 +215,12 @@ def _converted(
         seal_all(draft, layout)
         _require_equal(dataset, source, draft)
         kept, problems = rebuilding.kept, rebuilding.problems
-    outer = dataset.outer_problems
-    remarks = [*outer, *(p for scan in dataset.scans for p in scan.problems)]
     return Conversion(
         source=dataset.path,
         target=rebuilding.target,
         scans=len(dataset.scans),
         kept=tuple(kept),
-        problems=tuple(dict.fromkeys([*remarks, *problems])),
+        problems=tuple(dict.fromkeys([*changed, *dataset.problems, *problems])),
         unreadable=lost,
     )
 

@@ -56,6 +56,7 @@ DOCUMENT_ROWS = (
             "source_layout": "source_layout",
             "source_version": "source_version",
             "source_unreadable": "source_unreadable",
+            "source_changed": "source_changed",
         },
         default={"title": "what the file that was converted held beside its scans"},
     ),

@@ -78,6 +78,7 @@ class Dataset(Shown):
         self._held = ExitStack()
         self._watch = Watch()
         self._nodes = MAX_NODES
+        self._given_up: set[str] = set()
         with self._source.opened() as tree:
             self._layout = layout_of(tree, path)
             root = roots(self._layout, tree.root, self._watch)
@@ -251,7 +252,7 @@ class Dataset(Shown):
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Documents of a scan: those that went in, else made from the tree."""
         with self._documents_of(scan) as (node, stored):
-            self._reckon(scan, stored_index(node))
+            self._reckon(scan, stored_index(node) if stored else None)
             # Each way to documents is imported when it is gone: a look needs none.
             if not stored:
                 from ..synthesis import synthesise
@@ -266,7 +267,8 @@ class Dataset(Shown):
             else:
                 from ..replaying.stored import replay_stored
 
-                yield from replay_stored(node, pages=pages)
+                left_out = self._source.rules.left_out
+                yield from replay_stored(node, pages=pages, left_out=left_out)
 
     def outline(self, scan: Scan) -> Iterator[tuple[str, dict[str, Any]]]:
         """Documents of a scan but its events."""
@@ -279,13 +281,38 @@ class Dataset(Shown):
                 origin = self._origin(scan)
                 yield from synthesise(scan.assembled.scan, origin, events=False)
 
+    def holds_documents(self, scan: Scan) -> bool:
+        """Whether the documents of a scan are those that went in."""
+        with self._documents_of(scan) as (_, stored):
+            return stored
+
+    def give_up(self) -> list[Problem]:
+        """Take scans whose documents cannot be read for PyMoDAQ's own from now on.
+
+        Each of the documents is read once.
+        """
+        found: list[Problem] = []
+        for scan in filter(self.holds_documents, self.scans):
+            try:
+                for _ in self.documents(scan):
+                    pass
+            except FormatError as error:
+                self._given_up.add(scan.path)
+                message = (
+                    f"{error}; they are made of the scan's arrays, as those of scans "
+                    "that PyMoDAQ wrote, with another uid"
+                )
+                where = f"{printable(scan.path)}/Documents"
+                found.append(Problem(where, "error", "unreadable", message))
+        return found
+
     @contextmanager
     def _documents_of(self, scan: Scan) -> Iterator[tuple[Node, bool]]:
         """The group of a scan, and whether it holds documents; damage is told."""
         with self._source.opened() as tree:
             node = tree.node(scan.path)
             try:
-                yield node, has_documents(node)
+                yield node, has_documents(node) and scan.path not in self._given_up
             except FormatError:
                 raise
             except DAMAGE as error:

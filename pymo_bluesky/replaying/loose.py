@@ -5,7 +5,7 @@ Light, for a listing of a thousand scans asks for no more than that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -14,7 +14,14 @@ from ..errors import FormatError
 from ..values import from_json
 from .nodes import ScanNode
 
-__all__ = ["has_documents", "lines_of", "loose_documents", "stored_index", "text_lines"]
+__all__ = [
+    "has_documents",
+    "lines_of",
+    "loose_documents",
+    "stored_index",
+    "text_lines",
+    "without_keys",
+]
 
 _TEXT = 2**20
 
@@ -73,3 +80,46 @@ def loose_documents(scan: ScanNode) -> Iterator[tuple[str, dict[str, Any]]]:
     for line in text_lines(scan, "Loose"):
         name, doc = from_json(line)
         yield name, doc
+
+
+def without_keys(
+    documents: Iterator[tuple[str, dict[str, Any]]],
+    lost: Mapping[str, Collection[str]],
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The documents, descriptors without data keys whose values cannot be read.
+
+    Parameters
+    ----------
+    documents
+        Those that are no events.
+    lost
+        The data keys, by the name of their stream.
+
+    Examples
+    --------
+    >>> about = {"name": "primary", "data_keys": {"x": {}, "y": {}}}
+    >>> list(without_keys(iter([("descriptor", about)]), {"primary": ["x"]}))
+    [('descriptor', {'name': 'primary', 'data_keys': {'y': {}}})]
+    """
+    for name, doc in documents:
+        names = lost.get(doc.get("name", "")) if name == "descriptor" else None
+        yield name, (_without(doc, names) if names else doc)
+
+
+def _without(descriptor: dict[str, Any], lost: Collection[str]) -> dict[str, Any]:
+    found = dict(descriptor)
+    found["data_keys"] = {k: v for k, v in found["data_keys"].items() if k not in lost}
+    for member in ("object_keys", "hints"):
+        if isinstance(found.get(member), dict):
+            found[member] = _parted(found[member], lost)
+    return found
+
+
+def _parted(value: Any, lost: Collection[str]) -> Any:
+    """A member of a descriptor whose lists name data keys, without some of them."""
+    if isinstance(value, dict):
+        members = cast(dict[str, Any], value)
+        return {key: _parted(member, lost) for key, member in members.items()}
+    if isinstance(value, list):
+        return [one for one in cast(list[Any], value) if one not in lost]
+    return value

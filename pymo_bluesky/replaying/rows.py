@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +67,10 @@ class _Column:
             codes=about.get("codes"),
         )
 
+    def reads(self, paths: Collection[str]) -> bool:
+        """Whether its values lie in one of some arrays."""
+        return any(part and part.path in paths for part in (self.array, self.over))
+
     @property
     def has_gaps(self) -> bool:
         """Whether rows without a number look in the array as if they had one."""
@@ -93,6 +97,7 @@ class StreamRows:
     kept: Iterator[list[Any]]
     page_forms: Iterator[tuple[int, PageForm]]
     merged: bool = False
+    lost: frozenset[str] = frozenset()
     _row: int = 0
     _block: Block = field(default_factory=dict[ColumnKey, list[Any]])
     _left: int = 0
@@ -111,24 +116,33 @@ class StreamRows:
         about: Mapping[str, Any],
         *,
         merged: bool = False,
+        left_out: Collection[str] = (),
     ) -> StreamRows:
-        """The rows of a stream by its number, ready to be read; `merged`: as pages."""
+        """The rows of a stream by its number, ready to be read; `merged`: as pages.
+
+        Data keys whose values lie in arrays that are left out are `lost`.
+        """
         group = f"Documents/Events{number:03d}"
         forms = [
             (rows, {ColumnKey(group, name): dtype for group, name, dtype in arrays})
             for rows, arrays in about["pages"]
         ]
+        columns = [_Column.read(scan, c) for c in about["columns"]]
+        lost = {
+            c.key.name for c in columns if c.key.group == "data" and c.reads(left_out)
+        }
         return cls(
             name=about["name"],
             rows=about["rows"],
             points=about["points"],
             shape=tuple(about["shape"]),
-            columns=[_Column.read(scan, c) for c in about["columns"]],
+            columns=[c for c in columns if not c.key.group or c.key.name not in lost],
             index=None if about["in_order"] else scan.get(f"{group}/Point"),
             codes=scan.get(f"{group}/Codes"),
             kept=_kept_lines(scan, number),
             page_forms=iter(forms),
             merged=merged,
+            lost=frozenset(lost),
         )
 
     # -------------------------------------------------------------------- documents

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
 
 from ..errors import FormatError
-from .loose import loose_documents, stored_index
+from .loose import loose_documents, stored_index, without_keys
 from .nodes import ScanNode
 from .rows import StreamRows
 
@@ -16,7 +16,7 @@ __all__ = ["replay_stored", "values_beside_tree"]
 
 
 def replay_stored(
-    scan: ScanNode, *, pages: bool = False
+    scan: ScanNode, *, pages: bool = False, left_out: Collection[str] = ()
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """The documents of a scan, as they went in and in their order.
 
@@ -26,6 +26,9 @@ def replay_stored(
         Group of the scan.
     pages
         Give consecutive events of a descriptor as one event page.
+    left_out
+        Arrays, by their paths, that are not read: the documents are without their data
+        keys.
 
     Raises
     ------
@@ -36,10 +39,11 @@ def replay_stored(
     if index is None:
         raise FormatError(f"{scan.path} holds no documents of a bluesky run")
     streams = [
-        StreamRows.read(scan, n, about, merged=pages)
+        StreamRows.read(scan, n, about, merged=pages, left_out=left_out)
         for n, about in enumerate(index["streams"])
     ]
-    loose = loose_documents(scan)
+    lost = {stream.name: stream.lost for stream in streams if stream.lost}
+    loose = without_keys(loose_documents(scan), lost)
     order = scan.get("Documents/Order")
     runs: list[list[int]] = [] if order is None else np.asarray(order[()]).tolist()
     for code, count in runs:
