@@ -131,6 +131,21 @@ class TestTheFile:
             with h5py.File(tmp_path / aim) as file:
                 assert ("entry/Scan000" in file) is wanted
 
+    @LAYOUTS
+    def test_plots_that_are_there_already_are_made_for_every_scan(
+        self, layout, tmp_path
+    ):
+        path = written("p16", tmp_path, layout)  # two scans without
+        with PymodaqWriter(tmp_path / "o", nexus=True, append_to=path) as writer:
+            for document in [*load(stream("p05")), *load(stream("p11"))]:
+                writer(*document)
+        convert(path, tmp_path / "new.h5", layout, nexus=True)
+        assert errors(tmp_path / "new.h5") == []
+        with h5py.File(tmp_path / "new.h5") as file:
+            shown = {name for name in file["entry"] if len(name) == len("Scan000")}
+            assert shown == {f"Scan{n:03d}" for n in range(4)}
+            assert file["entry"].attrs["default"].decode() == "Scan003"
+
     def test_what_fails_costs_no_run(self, tmp_path, monkeypatch):
         monkeypatch.setattr(nexus, "best_first", lambda _: 1 / 0)
         path = written("p04", tmp_path, nexus=True)

@@ -193,9 +193,9 @@ def _converted(
     lost: tuple[str, ...] = (),
 ) -> Conversion:
     dataset, source = rebuilding.dataset, rebuilding.source
-    anew = wanted.anew or changed or lost
-    plots = wanted.nexus and not rebuilding.has_plots
-    if rebuilding.nothing_to_do and not anew and not plots:
+    # Plots that are there may be of some scans only, or of one that was taken away.
+    anew = wanted.anew or wanted.nexus or changed or lost
+    if rebuilding.nothing_to_do and not anew:
         origin.copy_to(draft)
         kept, problems = (), ()
     else:

@@ -134,7 +134,7 @@ class _Plots:
         errors = [
             (f"{called}_errors", error)
             for called, error in _errors_of(channel, same, signals)
-            if f"{called}_errors" not in inside and error.data.shape == shape
+            if f"{called}_errors" not in inside
         ]
         inside |= {called for called, _ in errors}
         dimensions = _dimensions(branch, channel)
@@ -150,10 +150,8 @@ class _Plots:
         if signals[1:]:
             attributes["auxiliary_signals"] = _texts(signals[1:])
         yield MakeGroup(place, attributes)
-        for called, array in zip(signals, same, strict=True):
+        for called, array in (*zip(signals, same, strict=True), *errors):
             yield from self._array(f"{place}/{called}", array)
-        for called, error in errors:
-            yield from self._array(f"{place}/{called}", error)
         for called, dimension in zip(axes, dimensions, strict=True):
             if dimension is not None:
                 yield from self._axis(place, called, dimension)
@@ -187,7 +185,7 @@ def _errors_of(
         return
     for array, error in zip(channel.arrays, channel.errors, strict=True):
         for one, called in zip(shown, signals, strict=True):
-            if one is array:
+            if one is array and error.data.shape == array.data.shape:
                 yield called, error
 
 
