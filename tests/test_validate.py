@@ -8,9 +8,10 @@ import h5py
 import numpy as np
 import pytest
 from corpus import STREAMS, load, stream
+from exactness import assert_same_documents
 from specimens import SPECIMENS, unpacked
 
-from pymo_bluesky import export, validate
+from pymo_bluesky import export, replay, validate
 from pymo_bluesky.errors import NotFoundError
 
 LAYOUTS = ("pymodaq5", "pymodaq3")
@@ -39,6 +40,26 @@ def test_what_we_write_has_no_error(name, layout, tmp_path):
 @pytest.mark.parametrize("specimen", SPECIMENS)
 def test_what_pymodaq_wrote_has_no_error(specimen, tmp_path):
     assert errors(unpacked(specimen, tmp_path)) == []
+
+
+def test_what_the_first_versions_did_not_write_is_no_error(tmp_path):
+    path = unpacked("2.2.6/scan2D_stopped", tmp_path)
+    before = list(replay(path))
+    later, lacking = ("scan_subtype", "nav_index"), set()
+
+    def leave_away(name, node):
+        for attribute in set(later) & set(node.attrs):
+            del node.attrs[attribute]
+            lacking.add(f"/{name}")
+
+    with h5py.File(path, "r+") as file:
+        file.visititems(leave_away)
+    found = [p for p in validate(path) if p.kind == "attribute"]
+    assert {p.loc for p in found} <= lacking
+    assert {p.severity for p in found} == {"warning"}
+    assert {word for p in found for word in later if word in p.message} == set(later)
+    assert errors(path) == []
+    assert_same_documents(before, replay(path))
 
 
 def test_what_fitted_no_array_is_told_as_a_warning(tmp_path):

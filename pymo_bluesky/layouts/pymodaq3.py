@@ -137,6 +137,7 @@ PYMODAQ3 = Layout(
     ascending=True,
     axes_listed=True,
     oldest_format=True,
+    later=frozenset({"scan_subtype", "nav_index"}),  # a file of 2.0.1 has neither
     rows=(
         Row(
             role=Role.ROOT,

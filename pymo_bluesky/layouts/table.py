@@ -214,6 +214,8 @@ class Layout:
         its default saver (SWMR) needs a later format to add to a file.
     wrapped
         Attributes are JSON (2.0.1 and later).
+    later
+        Needed attributes that the first versions did not write yet.
     """
 
     name: str
@@ -225,6 +227,7 @@ class Layout:
     axes_listed: bool = False
     oldest_format: bool = False
     wrapped: bool = True
+    later: frozenset[str] = frozenset()
 
     def row(self, role: Role) -> Row:
         """The row of a role.

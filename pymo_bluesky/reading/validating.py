@@ -128,14 +128,16 @@ def _needs(tree: Tree, layout: Layout) -> Iterator[Problem]:
     for part in seen.walk() if seen else ():
         for name, kind in part.row.needed.items():
             found = _lacking(layout, part, name, kind)
-            if found:
-                yield Problem(
-                    printable(part.node.path),
-                    "error",
-                    "attribute",
-                    f"its attribute {name!r} {found}; PyMoDAQ {layout.versions} "
-                    "cannot load it",
-                )
+            if not found:
+                continue
+            where = printable(part.node.path)
+            told = f"its attribute {name!r} {found}; "
+            if name in layout.later and name not in part.node.attributes:
+                told += f"the first of PyMoDAQ {layout.versions} did without it"
+                yield Problem(where, "warning", "attribute", told)
+            else:
+                told += f"PyMoDAQ {layout.versions} cannot load it"
+                yield Problem(where, "error", "attribute", told)
 
 
 def _lacking(layout: Layout, part: Seen, name: str, kind: type) -> str:
