@@ -189,6 +189,33 @@ def test_what_people_added_by_hand_is_kept_and_told(tmp_path):
     assert nodes["/Raw_datas/Scan000"].attributes["temperature"] == 295.5
 
 
+def test_arrays_that_a_script_put_into_a_detector_are_in_the_scan_or_kept(tmp_path):
+    old, new = unpacked("2.2.6/scan2D_stopped", tmp_path), tmp_path / "new.h5"
+    detector = "/Raw_datas/Scan000/Detector000"
+    with h5py.File(old, "r+") as file:
+        file[detector]["power"] = 1.0 + np.arange(12).reshape(4, 3)
+        file[detector]["a spectrum"] = np.arange(1024.0)
+    (result,) = convert(old, new)
+    kept = {path for path in result.kept if path.startswith(f"{detector}/")}
+    assert {path for path in kept if "@" not in path} == {f"{detector}/a spectrum"}
+    nodes = {node.path: node for node in original(new)}
+    assert nodes[f"{detector}/power"].where == "scan"
+    assert np.array_equal(nodes[f"{detector}/a spectrum"].values, np.arange(1024.0))
+    assert_same_documents(replay(old), replay(new))
+
+
+def test_an_array_that_was_added_to_a_scan_of_ours_is_kept(tmp_path):
+    """Its documents do not hold it, though it looks like a channel."""
+    (path,) = export(load(stream("p11")), tmp_path, "ours")["pymodaq"]
+    added = "/RawData/Scan000/Detector000/power"
+    with h5py.File(path, "r+") as file:
+        file[added] = np.arange(5.0)
+    (result,) = convert(path, tmp_path / "new.h5", "pymodaq3")
+    assert added in result.kept
+    (node,) = [node for node in original(tmp_path / "new.h5") if node.path == added]
+    assert np.array_equal(node.values, np.arange(5.0))
+
+
 def test_values_where_nothing_was_visited_are_kept(tmp_path):
     """PyMoDAQ 5 tells what was visited; what stands elsewhere is no event."""
     old = unpacked("5.3.8/h5py_swmr/scan2d_aborted", tmp_path)

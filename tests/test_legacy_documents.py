@@ -266,6 +266,43 @@ def test_points_amid_others_that_a_stopped_scan_did_not_reach_are_no_events(tmp_
     assert any("1 amid them" in told for told in start["pymodaq"]["guessed"])
 
 
+@pytest.mark.parametrize("alone", [False, True], ids=["beside channels", "alone"])
+@pytest.mark.parametrize(
+    ("specimen", "detector"),
+    [
+        ("1.6.4/dataset_scans", "Raw_datas/Scan000/Detector000"),
+        ("2.2.6/scan2D_stopped", "Raw_datas/Scan000/Detector000"),
+        ("5.3.8/h5py/scan2d", "RawData/Scan000/Detector000"),
+        ("4.4.11/snapshot_det1d_bkg", "RawData/Detector000"),
+    ],
+)
+def test_arrays_that_a_script_put_into_a_detector_are_channels(
+    specimen, detector, alone, tmp_path
+):
+    path = unpacked(specimen, tmp_path)
+    shape = open_dataset(path).scans[0].shape
+    values = 1.0 + np.arange(3 * int(np.prod(shape))).reshape(*shape, 3)
+    with h5py.File(path, "r+") as file:
+        if alone:
+            for name in list(file[detector]):
+                del file[detector][name]
+        file[detector]["words"] = np.array([b"a", b"b"])
+        if shape:  # of another shape than the scan's
+            file[detector]["a spectrum"] = np.arange(1024.0)
+        file[detector]["power"] = values
+    found = documents(path, scan=0)
+    (start,) = of_kind(found, "start")
+    assert any(f"/{detector}/power" in text for text in start["pymodaq"]["guessed"])
+    strange = {"words", "a spectrum"} if shape else {"words"}
+    assert set(start["pymodaq"]["unknown"]) == {f"/{detector}/{n}" for n in strange}
+    assert set(start["pymodaq"]["unknown"]) == {
+        problem.loc for problem in validate(path) if problem.kind == "not-recognised"
+    }
+    events = of_kind(found, "event")
+    taken = np.array([event["data"]["power"] for event in events])
+    assert np.array_equal(np.unique(taken), np.unique(values))
+
+
 def test_names_with_dots_and_slashes_become_keys_that_documents_allow(tmp_path):
     path = unpacked("1.6.4/dataset_scans", tmp_path)
     with h5py.File(path, "r+") as file:

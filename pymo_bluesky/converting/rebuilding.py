@@ -203,7 +203,8 @@ class Rebuilding:
             parts = [a.get(key) for a in copied for key in ("tree", "beside")]
             lost = {f"{scan.path}/{part}" for part in parts if part}
         for part in self._below(scan.path):
-            if part.node.is_array and part.node.path not in lost:
+            held = part.node.is_array and part.role is not Role.BY_HAND
+            if held and part.node.path not in lost:
                 self._in_scans.add(part.node.path)
 
     def _told(self, scan: Scan, number: int) -> Iterator[Operation]:
@@ -249,17 +250,19 @@ class Rebuilding:
 
     @cached_property
     def kept(self) -> tuple[str, ...]:
-        """Paths of unknown nodes, and of unknown attributes (``/path@name``)."""
+        """Paths of unknown nodes, and of unknown attributes (``/path@name``).
+
+        Complete when all operations were given.
+        """
         watch = Watch()
         with self.source.opened() as tree:
             layout = identify(tree, self.dataset.path)
             seen = look(layout, tree.root, None, watch)
-            unknown = [
-                f"{part.node.path}@{name}"
-                for part in (seen.walk() if seen else ())
-                for name in part.others
-            ]
-        return (*watch.extras, *unknown)
+            parts = list(seen.walk() if seen else ())
+            unknown = [f"{p.node.path}@{name}" for p in parts for name in p.others]
+        by_hand = [p.node.path for p in parts if p.role is Role.BY_HAND]
+        left = [path for path in by_hand if path not in self._in_scans]
+        return (*watch.extras, *left, *unknown)
 
     def _where(self, path: str) -> str | None:
         """Where the values of an array are in the new file; see `Keeper`."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 
 from ..model import Array, ArrayLike, Axis, Branch, Channel, Module, Scan
+from .by_hand import channels_by_hand, dimension_by_hand, shaping
 from .navigating import Navigation, listed_navigation, plain_navigation
+from .ones import WithoutOnes
 from .recognising import FileNode, Seen, Watch
 from .table import Layout, Role
 
@@ -158,7 +160,7 @@ class _Maker:
         """One stream: modules that share a navigation."""
         arrays = [a for module in modules for a in _data(module)]
         titles = [_title(m) for m in modules if m.role is Role.ACTUATOR]
-        found = self._navigation(seen, navigation, arrays, titles)
+        found = self._navigation(seen, navigation, modules, arrays, titles)
         times = self._single(seen, Role.TIMESTAMPS) if not navigation else None
         visited = self._single(seen, Role.VISITED) if not navigation else None
         stamps = [a.fields.get("timestamp") for a in arrays]
@@ -179,16 +181,20 @@ class _Maker:
         self,
         seen: Seen,
         navigation: tuple[Seen, ...],
+        modules: Sequence[Seen],
         arrays: Sequence[Seen],
         titles: Sequence[str],
     ) -> Navigation:
-        if self.layout.axes_listed:
-            times = navigation or seen.below(Role.NAV_TIME)
-            axes = seen.below(Role.NAV_AXIS, Role.NAV_LISTED) or times
-            return listed_navigation(axes, arrays, self.watch, titles)
-        groups = navigation or seen.below(Role.NAV_GROUP)
-        axes = [axis for group in groups for axis in group.below(Role.NAV_AXIS)]
-        return plain_navigation(axes, arrays, self.watch)
+        def found(arrays: Sequence[Seen], watch: Watch) -> Navigation:
+            if self.layout.axes_listed:
+                times = navigation or seen.below(Role.NAV_TIME)
+                axes = seen.below(Role.NAV_AXIS, Role.NAV_LISTED) or times
+                return listed_navigation(axes, arrays, watch, titles)
+            groups = navigation or seen.below(Role.NAV_GROUP)
+            axes = [axis for group in groups for axis in group.below(Role.NAV_AXIS)]
+            return plain_navigation(axes, arrays, watch)
+
+        return found(arrays or shaping(modules, found), self.watch)
 
     def _single(self, seen: Seen, role: Role) -> Array | None:
         for group in seen.below(role):
@@ -215,13 +221,21 @@ class _Maker:
             name=seen.name,
             settings=xml_bytes(seen.fields.get("settings")),
             channels=tuple(
-                self._channel(channel, group.node.name, navigation)
-                for group in seen.below(Role.DIMENSION)
-                for channel in group.below(Role.CHANNEL, Role.DATA)
+                self._channel(channel, dimension, navigation)
+                for dimension, channel in self._channels(seen, navigation)
                 if _channel_data(channel)
             ),
             history=history,
         )
+
+    def _channels(
+        self, module: Seen, navigation: Navigation
+    ) -> Iterator[tuple[str, Seen]]:
+        for group in module.below(Role.DIMENSION):
+            for channel in group.below(Role.CHANNEL, Role.DATA):
+                yield group.node.name, channel
+        for seen in channels_by_hand(module, navigation, self.watch):
+            yield dimension_by_hand(seen, navigation), seen
 
     def _channel(self, seen: Seen, dimension: str, navigation: Navigation) -> Channel:
         data = _channel_data(seen)
@@ -256,7 +270,7 @@ class _Maker:
         shape = data.shape
         if dimension == "Data0D" and len(shape) > len(navigation.shape):
             # PyMoDAQ keeps the 1 of a number in enlargeable arrays and 3.x ROI data.
-            data = _WithoutOnes(data, len(navigation.shape))
+            data = WithoutOnes(data, len(navigation.shape))
         if navigation.shape and shape[: len(navigation.shape)] != navigation.shape:
             self.watch.warn(
                 seen.node.path,
@@ -313,7 +327,8 @@ def _title(seen: Seen) -> str:
 
 def _channel_data(seen: Seen) -> tuple[Seen, ...]:
     """Arrays of a channel; a number of 1.4 is channel and array in one."""
-    return (seen,) if seen.role is Role.DATA else seen.below(Role.DATA, Role.GROWING)
+    single = seen.role in (Role.DATA, Role.BY_HAND)
+    return (seen,) if single else seen.below(Role.DATA, Role.GROWING)
 
 
 def _data(seen: Seen) -> list[Seen]:
@@ -348,46 +363,3 @@ def _visits(
     seconds = np.asarray(times.data[()], float).reshape(-1)
     order = np.argsort(seconds, kind="stable")
     return order[: int(np.count_nonzero(~np.isnan(seconds)))]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _WithoutOnes:
-    """An array without the dimensions of one that follow its navigation."""
-
-    _base: ArrayLike
-    _kept: int
-
-    @property
-    def path(self) -> str:
-        """Of the array in its file."""
-        return str(getattr(self._base, "path", ""))
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of the navigation, and of what is not one."""
-        rest = self._base.shape[self._kept :]
-        return (*self._base.shape[: self._kept], *(n for n in rest if n != 1))
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """As stored."""
-        return self._base.dtype
-
-    def __getitem__(self, key: Any) -> Any:
-        """Part of it."""
-        keys: list[Any] = list(cast(Any, key)) if isinstance(key, tuple) else [key]
-        if not any(part is Ellipsis for part in keys):
-            keys.append(Ellipsis)
-        ones = [0 if n == 1 else slice(None) for n in self._base.shape[self._kept :]]
-        at = next(n for n, part in enumerate(keys) if part is Ellipsis)
-        after = len(keys) - at - 1
-        free = len(self.shape) - at - after
-        keys[at : at + 1] = [slice(None)] * free
-        nav, rest = keys[: self._kept], iter(keys[self._kept :])
-        signal = [0 if one == 0 else next(rest) for one in ones]
-        return self._base[(*nav, *signal)]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """All of it."""
-        values = np.asarray(self[()])
-        return values if dtype is None else values.astype(dtype, copy=False)

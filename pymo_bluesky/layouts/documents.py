@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from .table import Kind, Role, Row
 
-__all__ = ["DIMENSIONS", "DOCUMENT_ROWS", "NEXUS_ROOT", "PICTURES"]
+__all__ = ["BY_HAND", "DIMENSIONS", "DOCUMENT_ROWS", "NEXUS_ROOT", "PICTURES"]
+
+BY_HAND = Row(
+    role=Role.BY_HAND,
+    parents=(Role.DETECTOR,),
+    name="{any}",
+    kinds=(Kind.ARRAY, Kind.GROWING),
+    fields={"TITLE": "title", "label": "label", "units": "units"},
+    written=False,
+)
+"""The last of all rows: scripts of users put arrays straight into a detector."""
 
 DIMENSIONS = ("Data0D", "Data1D", "Data2D", "DataND")
 """Groups of the channels of a module, by the dimension of what one point gives."""

@@ -8,7 +8,7 @@ Found in files that 1.4.2 and 1.6.4 wrote, and in the sources of the others.
 
 from __future__ import annotations
 
-from .documents import DIMENSIONS
+from .documents import BY_HAND, DIMENSIONS
 from .table import Kind, Layout, Role, Row
 
 __all__ = ["PYMODAQ1"]
@@ -190,5 +190,6 @@ PYMODAQ1 = Layout(
             const={"type": "navigation_axis"},
             fields=_AXIS,
         ),
+        BY_HAND,
     ),
 )

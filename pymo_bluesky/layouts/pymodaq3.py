@@ -6,7 +6,7 @@ with the attributes that the real PyMoDAQ 3.6.13 needs to read it.
 
 from __future__ import annotations
 
-from .documents import DIMENSIONS, DOCUMENT_ROWS, NEXUS_ROOT, PICTURES
+from .documents import BY_HAND, DIMENSIONS, DOCUMENT_ROWS, NEXUS_ROOT, PICTURES
 from .table import Kind, Layout, Role, Row
 
 __all__ = ["PYMODAQ3"]
@@ -345,5 +345,6 @@ PYMODAQ3 = Layout(
         ),
         *DOCUMENT_ROWS,
         *_READ_ONLY,
+        BY_HAND,
     ),
 )

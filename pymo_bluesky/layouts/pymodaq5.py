@@ -6,7 +6,7 @@ leaving out one attribute after another until their loader failed.
 
 from __future__ import annotations
 
-from .documents import DIMENSIONS, DOCUMENT_ROWS, NEXUS_ROOT, PICTURES
+from .documents import BY_HAND, DIMENSIONS, DOCUMENT_ROWS, NEXUS_ROOT, PICTURES
 from .table import Kind, Layout, Role, Row
 
 __all__ = ["PYMODAQ5"]
@@ -329,5 +329,6 @@ PYMODAQ5 = Layout(
         ),
         *DOCUMENT_ROWS,
         *_READ_ONLY,
+        BY_HAND,
     ),
 )

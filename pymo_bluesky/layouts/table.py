@@ -52,6 +52,7 @@ class Role(StrEnum):
     LIVE = "copy of a live plot"
     NAV_TIME = "time axis of a series"
     NAV_DISTINCT = "distinct positions of an axis"
+    BY_HAND = "array that a script put into a detector"
 
 
 class Kind(StrEnum):

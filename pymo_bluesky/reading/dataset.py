@@ -222,8 +222,10 @@ class Dataset(Shown):
             seen = self._look(tree, path, role, watch, frozenset(left))
             found = assemble(self._layout, seen, self._lazy, watch)
         self._nodes -= watch.met
-        told = {"not-recognised"} if whole else set[str]()  # by the dataset itself
-        problems = tuple(p for p in watch.problems if p.kind not in told)
+        told = {printable(extra) for extra in self._watch.extras if whole}
+        problems = tuple(
+            p for p in watch.problems if p.kind != "not-recognised" or p.loc not in told
+        )
         return Content(found, problems, tuple(watch.extras))
 
     def _look(
@@ -346,6 +348,7 @@ class Dataset(Shown):
             attributes=self.attributes,
             pictures=scan.pictures,
             guessed=tuple(p.message for p in problems if p.kind == "guessed"),
+            unknown=scan.extras,
         )
 
     @property

@@ -47,6 +47,8 @@ class Origin:
         Thumbnails (PNG) by path.
     guessed
         What was assumed already when the file was read.
+    unknown
+        Paths of nodes of the scan that were not understood.
     """
 
     layout: str
@@ -55,6 +57,7 @@ class Origin:
     attributes: Mapping[str, Any]
     pictures: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     guessed: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 def synthesise(
@@ -194,6 +197,7 @@ def _start(
         "attributes": _plain(_own(scan)),
         "settings": scan.settings.decode("utf-8", "replace"),
         "guessed": [*origin.guessed, *guessed],
+        **({"unknown": list(origin.unknown)} if origin.unknown else {}),
         **_declared(scan, streams),
         "thumbnails": [
             {"path": path, "png": base64.b64encode(data).decode()}
