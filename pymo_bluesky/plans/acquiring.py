@@ -15,7 +15,7 @@ from bluesky.protocols import Readable
 from bluesky.utils import CustomPlanMetadata, MsgGenerator, plan
 
 from ..errors import PlanError
-from .checking import check_devices
+from .checking import Problems, check_devices, check_saving
 from .pacing import check_pace, paced
 from .reasons import why_decorator
 
@@ -56,7 +56,8 @@ def snapshot(
     Raises
     ------
     PlanError
-        Without a detector, or for one that takes no background.
+        Before anything is measured: without a detector, for one that takes no
+        background, or when the saving cannot begin, as its file is there already.
 
     Examples
     --------
@@ -64,7 +65,11 @@ def snapshot(
     >>> [m.command for m in snapshot([det]) if m.command in ("trigger", "save")]
     ['trigger', 'save']
     """
-    devices = _checked("snapshot", detectors)
+    problems = Problems(list(check_saving(saving)))
+    if background:
+        with problems.noted():
+            _switches("snapshot", detectors)
+    devices = _checked("snapshot", detectors, problems)
     about = _about("snapshot", devices, md, num_points=1, num_intervals=0)
     if background:
         yield from take_background(devices)
@@ -111,7 +116,8 @@ def continuous(
     Raises
     ------
     PlanError
-        Without a detector, or for numbers that cannot be.
+        Before anything is measured: without a detector, for numbers that cannot be, or
+        when the saving cannot begin.
 
     Examples
     --------
@@ -119,8 +125,10 @@ def continuous(
     >>> [m.command for m in continuous([det], num=3)].count("save")
     3
     """
-    devices = _checked("continuous", detectors)
-    check_pace("continuous", num, duration, period)
+    problems = Problems(list(check_saving(saving)))
+    with problems.noted():
+        check_pace("continuous", num, duration, period)
+    devices = _checked("continuous", detectors, problems)
     # No `num_points`: it may be ended before, and the arrays are to grow.
     arguments = {"num": num, "duration": duration, "period": period}
     about = _about("continuous", devices, md, plan_args=arguments)
@@ -163,8 +171,10 @@ def timelapse(
     >>> [m.command for m in timelapse([det], 3, 0.0)].count("save")
     3
     """
-    devices = _checked("timelapse", detectors)
-    check_pace("timelapse", num, None, period)
+    problems = Problems(list(check_saving(saving)))
+    with problems.noted():
+        check_pace("timelapse", num, None, period)
+    devices = _checked("timelapse", detectors, problems)
     arguments = {"num": num, "period": period}
     counted = {"num_points": num, "num_intervals": num - 1}
     about = _about("timelapse", devices, md, plan_args=arguments, **counted)
@@ -244,13 +254,16 @@ def _switches(plan: str, detectors: Detectors) -> list[Any]:
     return [device.background for device in devices]
 
 
-def _checked(plan: str, detectors: Detectors) -> list[Any]:
-    """The detectors as a list; refused when there is none, or one twice."""
+def _checked(
+    plan: str, detectors: Detectors, noted: Problems | None = None
+) -> list[Any]:
+    """The detectors as a list; refused with all that was noted, too."""
     problems = list(check_devices(detectors, ()))
     if not problems and not detectors:
         problems.append("no detector is given, expected at least one, e.g. [camera]")
+    problems.extend(noted.found if noted is not None else ())
     if problems:
-        raise PlanError.of(plan, problems)
+        raise PlanError.of(plan, dict.fromkeys(problems))
     return list(detectors)
 
 

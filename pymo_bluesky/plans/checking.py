@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import bluesky.plan_stubs as bps
 import numpy as np
@@ -17,7 +17,13 @@ from bluesky.utils import Msg, MsgGenerator
 
 from ..errors import PlanError
 
-__all__ = ["Problems", "check_devices", "check_limits", "positions_now"]
+__all__ = [
+    "Problems",
+    "check_devices",
+    "check_limits",
+    "check_saving",
+    "positions_now",
+]
 
 
 @dataclass(slots=True)
@@ -82,6 +88,22 @@ def _has_data(detector: Any) -> bool:
     if inspect.iscoroutinefunction(detector.describe):
         return True  # only the RunEngine can ask, at the first point
     return bool(detector.describe())
+
+
+def check_saving(saving: Any) -> Iterator[str]:
+    """Tell why a saving would refuse a run that began now; makes and writes nothing.
+
+    Examples
+    --------
+    >>> list(check_saving(3))
+    ['the saving is 3, expected a SnapshotSaving, say, or a callback']
+    """
+    if saving is None:
+        return
+    if not callable(saving):
+        yield f"the saving is {saving!r}, expected a SnapshotSaving, say, or a callback"
+    elif callable(obstacles := getattr(saving, "obstacles", None)):
+        yield from cast("Iterable[str]", obstacles())
 
 
 def positions_now(actuators: Sequence[Any]) -> MsgGenerator[list[float]]:

@@ -12,7 +12,7 @@ from bluesky.protocols import Readable, Triggerable
 from bluesky.utils import CustomPlanMetadata, MsgGenerator, plan
 
 from ..errors import PlanError
-from .checking import check_devices
+from .checking import Problems, check_devices, check_saving
 from .clock import now
 from .pacing import check_pace
 from .reasons import why_decorator
@@ -107,7 +107,8 @@ def log(
     Raises
     ------
     PlanError
-        When there is nothing to log, something is there twice, or a number cannot be.
+        Before anything is measured: when there is nothing to log, something is there
+        twice, a number cannot be, or the saving cannot begin.
 
     Examples
     --------
@@ -116,8 +117,7 @@ def log(
     >>> [m.kwargs["name"] for m in messages if m.command == "create"]
     ['det1', 'det2', 'det1', 'det2']
     """
-    periods = _periods(modules, period)
-    _check(modules, monitors, periods, num, duration)
+    periods = _checked(modules, monitors, period, num, duration, saving)
     began = now()
     each = [
         _Module(device, own, num, began)
@@ -187,19 +187,28 @@ def _periods(
     return [period.get(name, 1.0) for name in names]
 
 
-def _check(
+def _checked(
     modules: Sequence[Any],
     monitors: Sequence[Any],
-    periods: Sequence[float],
+    period: float | Mapping[str, float],
     num: int | None,
     duration: float | None,
-) -> None:
-    problems = list(check_devices([*modules, *monitors], ()))
+    saving: Saving | None,
+) -> list[float]:
+    """The period of each module; refused with all that is wrong."""
+    problems = Problems(list(check_devices([*modules, *monitors], ())))
     if not modules and not monitors:
-        problems.append("there is nothing to log; give modules, or monitors")
+        problems.found.append("there is nothing to log; give modules, or monitors")
     if num is not None and not modules:
-        problems.append(f"num is {num}, but only modules are counted; give a duration")
-    if problems:
-        raise PlanError.of("log", problems)
-    for period in periods or [0.0]:
-        check_pace("log", num, duration, period)
+        told = f"num is {num}, but only modules are counted; give a duration"
+        problems.found.append(told)
+    periods: list[float] = []
+    with problems.noted():
+        periods = _periods(modules, period)
+    for own in periods or [0.0]:
+        with problems.noted():
+            check_pace("log", num, duration, own)
+    problems.found.extend(check_saving(saving))
+    if problems.found:
+        raise PlanError.of("log", dict.fromkeys(problems.found))
+    return periods

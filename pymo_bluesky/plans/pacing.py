@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import bluesky.plan_stubs as bps
+import numpy as np
 from bluesky.utils import MsgGenerator
 
 from ..errors import PlanError
@@ -49,14 +50,21 @@ def check_pace(
     expected 1 or more
     """
     problems: list[str] = []
-    if num is not None and (isinstance(num, bool) or num != int(num) or num < 1):
-        problems.append(f"num is {num}, expected 1 or more")
-    if duration is not None and not 0 < duration < math.inf:
-        problems.append(f"duration is {duration}, expected a positive number of s")
-    if not 0 <= period < math.inf:
-        problems.append(f"period is {period}, expected 0 s or more")
+    if num is not None and not (_is_number(num) and num == int(num) and num >= 1):
+        problems.append(f"num is {num!r}, expected 1 or more")
+    if duration is not None and not (_is_number(duration) and duration > 0):
+        problems.append(f"duration is {duration!r}, expected a positive number of s")
+    if not (_is_number(period) and period >= 0):
+        problems.append(f"period is {period!r}, expected 0 s or more")
     if problems:
         raise PlanError.of(plan, problems)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a finite number; True and False are none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+        return False
+    return math.isfinite(value)
 
 
 def paced(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,14 @@ class _OwnFile:
 
     def _begin(self, start: Mapping[str, Any]) -> Path:
         """Make the empty dataset of a run."""
+        raise NotImplementedError
+
+    def obstacles(self) -> Iterator[str]:
+        """Tell why a run that began now could not be saved; makes and writes nothing.
+
+        Plans ask before anything moves: the start document comes after a background
+        was taken and devices were staged.
+        """
         raise NotImplementedError
 
     def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
@@ -102,7 +110,8 @@ class ContinuousSaving(_OwnFile):
     PymoError
         When nothing of `base_name` can stand in a file name.
     WriteError
-        When a run starts and the folder cannot be made or written.
+        When a run starts and the folder cannot be made or written. Our plans refuse
+        that before anything moves, as a `PlanError`.
 
     Examples
     --------
@@ -129,6 +138,10 @@ class ContinuousSaving(_OwnFile):
         self.base_name = safe_name(base_name)
         if not self.base_name:
             raise PymoError(f"base_name={base_name!r} gives no file name")
+
+    def obstacles(self) -> Iterator[str]:
+        """Tell why the folder cannot be made or written; makes and writes nothing."""
+        yield from _obstacles(self.base_path)
 
     def _begin(self, start: Mapping[str, Any]) -> Path:
         when = local_time(start.get("time"))
@@ -171,7 +184,8 @@ class SnapshotSaving(_OwnFile):
     PymoError
         When `path` has the suffix of the picture.
     WriteError
-        When the run starts and the file is there already, or cannot be made.
+        When the run starts and the file is there already, or cannot be made. Our plans
+        refuse that before anything moves, as a `PlanError`.
 
     Examples
     --------
@@ -197,6 +211,13 @@ class SnapshotSaving(_OwnFile):
                 f"give {target.with_suffix('.h5').name!r}"
             )
 
+    def obstacles(self) -> Iterator[str]:
+        """Tell why the file cannot be made: it is there already, say."""
+        if os.path.lexists(self.target):
+            yield f"{self.target} is there already and is not replaced; give a new name"
+        else:
+            yield from _obstacles(self.target.parent)
+
     def _begin(self, start: Mapping[str, Any]) -> Path:
         _make(self.target.parent)
         make_dataset(self.target, self.layout, start)
@@ -213,6 +234,15 @@ class SnapshotSaving(_OwnFile):
                 self._pictures.save(self.path.with_suffix(_PICTURE))
             except PymoError as error:
                 log.warning("%s has no picture: %s", self.path, error)
+
+
+def _obstacles(folder: Path) -> Iterator[str]:
+    """Tell why no file can be made in a folder that may still have to be made."""
+    there = next(f for f in (folder, *folder.parents) if os.path.lexists(f))
+    if not there.is_dir():
+        yield f"the folder {folder} cannot be made: {there} is no folder; give another"
+    elif not os.access(there, os.W_OK | os.X_OK):
+        yield f"nothing may be written into the folder {there}; give another"
 
 
 def _make(folder: Path) -> None:

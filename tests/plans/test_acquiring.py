@@ -1,5 +1,7 @@
 """DAQ_Viewer as plans: one save, saving on and on, backgrounds, points on time."""
 
+import itertools
+import math
 import re
 import threading
 
@@ -16,7 +18,8 @@ from oracle.judge import BACKENDS, check, nodes
 
 from pymo_bluesky import PymodaqWriter, open_dataset, replay, validate
 from pymo_bluesky.devices.simulated_lab import simulated_lab
-from pymo_bluesky.errors import PymoError, WriteError
+from pymo_bluesky.errors import PlanError, PymoError, WriteError
+from pymo_bluesky.plans import preview
 from pymo_bluesky.plans.acquiring import (
     continuous,
     drop_background,
@@ -24,6 +27,7 @@ from pymo_bluesky.plans.acquiring import (
     take_background,
     timelapse,
 )
+from pymo_bluesky.plans.logs import log
 from pymo_bluesky.plans.saving import ContinuousSaving, SnapshotSaving
 
 
@@ -106,12 +110,51 @@ def test_a_dataset_has_no_name_of_a_picture(name):
         SnapshotSaving(name)
 
 
-def test_a_snapshot_replaces_nothing(engine, lab, tmp_path):
+def refused(plan):
+    """The problems of a plan, which yields no message at all."""
+    with pytest.raises(PlanError) as told:
+        next(plan)
+    return list(told.value.problems)
+
+
+def test_a_snapshot_onto_a_file_is_refused_before_anything_is_measured(lab, tmp_path):
     target = tmp_path / "beam.h5"
     target.write_bytes(b"the only copy")
-    with pytest.raises(WriteError, match="beam"):
-        engine(snapshot([lab["camera"]], saving=SnapshotSaving(target)))
+    saving = SnapshotSaving(target)
+    told = f"{target} is there already and is not replaced; give a new name"
+    camera = [lab["camera"]]
+    assert refused(snapshot(camera, background=True, saving=saving)) == [told]
+    assert preview(snapshot, camera, saving=saving).problems == (told,)
+    both = refused(continuous([], num=0, saving=saving))
+    assert [words.split(",")[0] for words in both] == [
+        "no detector is given",
+        told,
+        "num is 0",
+    ]
     assert target.read_bytes() == b"the only copy"
+
+
+def test_a_file_that_came_meanwhile_is_not_replaced_either(engine, lab, tmp_path):
+    saving = SnapshotSaving(tmp_path / "beam.h5")
+    plan = snapshot([lab["camera"]], saving=saving)
+    first = next(plan)
+    saving.target.write_bytes(b"the only copy")
+    with pytest.raises(WriteError, match="beam"):
+        engine(itertools.chain([first], plan))
+    assert saving.target.read_bytes() == b"the only copy"
+
+
+def test_all_that_is_wrong_with_a_snapshot_is_told_at_once(lab, tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    saving = SnapshotSaving(tmp_path / "taken" / "deeper" / "beam")
+    diode = lab["photodiode"]
+    problems = refused(snapshot([motor1, diode, diode], background=True, saving=saving))
+    assert problems == [
+        "the detector photodiode is there 2 times",
+        f"the folder {tmp_path / 'taken' / 'deeper'} cannot be made: "
+        f"{tmp_path / 'taken'} is no folder; give another",
+    ]
+    assert "expected a SnapshotSaving" in refused(snapshot([diode], saving="a.h5"))[0]
 
 
 def test_a_background_is_taken_and_saved_beside_the_data(engine, lab, tmp_path):
@@ -262,9 +305,15 @@ def test_a_detector_that_fails_leaves_what_was_measured(
 
 def test_a_base_path_that_cannot_be_is_told(engine, lab, tmp_path):
     (tmp_path / "data").write_text("a file")
-    saving = ContinuousSaving(tmp_path / "data")
+    saving, diode = ContinuousSaving(tmp_path / "data"), [lab["photodiode"]]
+    for plan in (
+        continuous(diode, num=1, saving=saving),
+        timelapse(diode, 1, 0, saving=saving),
+        log(diode, num=1, saving=saving),
+    ):
+        assert "cannot be made" in refused(plan)[0]
     with pytest.raises(WriteError, match="cannot be made"):
-        engine(continuous([lab["photodiode"]], num=1, saving=saving))
+        engine(continuous(diode, num=1), saving)
 
 
 @pytest.mark.parametrize("name", ["", "..", "/"])
@@ -321,6 +370,8 @@ def test_a_timelapse_has_its_points_along_time(engine, lab, tmp_path):
         ({"num": 2.5}, "num is 2.5"),
         ({"duration": -1}, "duration is -1"),
         ({"period": -0.1}, "period is -0.1"),
+        ({"num": "ten"}, "num is 'ten'"),
+        ({"duration": math.inf}, "duration is inf"),
     ],
 )
 def test_numbers_that_cannot_be_are_refused(lab, arguments, told):
