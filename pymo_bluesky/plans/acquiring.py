@@ -259,8 +259,6 @@ def _checked(
 ) -> list[Any]:
     """The detectors as a list; refused with all that was noted, too."""
     problems = list(check_devices(detectors, ()))
-    if not problems and not detectors:
-        problems.append("no detector is given, expected at least one, e.g. [camera]")
     problems.extend(noted.found if noted is not None else ())
     if problems:
         raise PlanError.of(plan, dict.fromkeys(problems))

@@ -55,17 +55,29 @@ def name_of(device: Any) -> str:
     return str(getattr(device, "name", "") or repr(device))
 
 
-def check_devices(detectors: Any, actuators: Sequence[Any]) -> Iterator[str]:
+def check_devices(
+    detectors: Any, actuators: Sequence[Any], *, measures: bool = True
+) -> Iterator[str]:
     """Tell what cannot be read, or moved, or is there twice.
+
+    Parameters
+    ----------
+    detectors, actuators
+        What a plan was given.
+    measures
+        Whether it wants a detector. Bluesky's own plans do not; PyMoDAQ's scans do.
 
     Examples
     --------
     >>> list(check_devices([], [3]))
-    ['3 is no actuator: it cannot be set']
+    ['no detector is given, expected at least one, e.g. [camera]',
+     '3 is no actuator: it cannot be set']
     """
     if not isinstance(detectors, (list, tuple)):
         yield f"the detectors are to be a list, not {name_of(detectors)}"
         detectors = []
+    elif measures and not detectors:
+        yield "no detector is given, expected at least one, e.g. [camera]"
     for actuator in actuators:
         if not isinstance(actuator, Movable):
             yield f"{name_of(actuator)} is no actuator: it cannot be set"

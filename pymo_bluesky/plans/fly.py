@@ -186,8 +186,6 @@ def _check_async(
     detectors: Sequence[Any], actuator: Any, period: float, deadtime: float
 ) -> None:
     problems = list(check_devices(detectors, [actuator]))
-    if not detectors:
-        problems.append("no detector is given")
     if not 0 <= deadtime < period:
         problems.append(f"deadtime is {deadtime} s, expected less than {period} s")
     if problems:

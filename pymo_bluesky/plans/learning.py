@@ -141,7 +141,7 @@ def _wrong(
             f"(the corners) to {of.MAX_POINTS}"
         )
     known = list(_numbers(detectors))
-    if None not in known and signal not in known:
+    if detectors and None not in known and signal not in known:
         names = ", ".join(str(name) for name in known) or "none"
         yield f"the signal {signal!r} is no number that a detector gives: {names}"
 

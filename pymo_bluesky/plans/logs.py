@@ -196,8 +196,9 @@ def _checked(
     saving: Saving | None,
 ) -> list[float]:
     """The period of each module; refused with all that is wrong."""
-    problems = Problems(list(check_devices([*modules, *monitors], ())))
-    if not modules and not monitors:
+    devices = [*modules, *monitors]
+    problems = Problems(list(check_devices(devices, (), measures=False)))
+    if not devices:
         problems.found.append("there is nothing to log; give modules, or monitors")
     if num is not None and not modules:
         told = f"num is {num}, but only modules are counted; give a duration"

@@ -133,7 +133,7 @@ def _pairs(name: str, args: Sequence[Any]) -> tuple[list[Any], list[float]]:
         told = f"expected pairs of an actuator and a number, got {len(args)} arguments"
         raise PlanError.of(name, [told])
     actuators, values = list(args[::2]), list(args[1::2])
-    problems = list(check_devices([], actuators))
+    problems = list(check_devices([], actuators, measures=False))
     for actuator, value in zip(actuators, values, strict=True):
         if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
             problems.append(f"{name_of(actuator)}: {value!r} is no position")

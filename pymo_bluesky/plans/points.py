@@ -18,6 +18,7 @@ __all__ = [
     "MAX_POINTS",
     "axis",
     "back_to_start",
+    "check_distance",
     "check_one_given",
     "product",
     "segments",
@@ -72,14 +73,14 @@ def axis(
     (4, array([ 1.,  0., -1.]))
     """
     check_one_given(step, num, name)
-    if not np.isfinite([start, stop]).all():
-        raise _refused(f"{name}: start {start} and stop {stop} are to be finite")
+    if not (_is_finite(start) and _is_finite(stop)):
+        raise _refused(f"{name}: start {start!r} and stop {stop!r} are to be finite")
     if num is not None:
         return np.linspace(start, stop, _checked_number(num, name))
     assert step is not None
-    if not np.isfinite(step) or step == 0:
+    if not _is_finite(step) or step == 0:
         raise _refused(
-            f"{name}: the step is {step}, expected a finite one other than 0"
+            f"{name}: the step is {step!r}, expected a finite one other than 0"
         )
     steps = (stop - start) / step
     if steps < 0:
@@ -93,6 +94,16 @@ def axis(
     # Where steps meet the stop it is the stop, not a rounding beyond its limits.
     last = stop if abs(steps - whole) <= _MEETS else start + whole * step
     return np.linspace(start, last, whole + 1)
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether it is a finite number; text of one, and True, are none."""
+    if isinstance(value, (str, bytes, bool)):
+        return False
+    try:
+        return bool(np.isfinite(float(value)))
+    except (TypeError, ValueError):
+        return False
 
 
 def check_one_given(step: Any, num: Any, name: str) -> None:
@@ -153,6 +164,11 @@ def sparse(text: str, *, name: str = "the scan") -> np.ndarray:
     >>> sparse("0:0.2:1,5")
     array([0. , 0.2, 0.4, 0.6, 0.8, 1. , 5. ])
     """
+    if not isinstance(text, str):  # from a prompt: no type checker has seen it
+        raise _refused(
+            f"{name}: points is a {type(text).__name__}, expected text as "
+            "'0:0.2:1,5'; a list or an array of positions is a table, see `tabular`"
+        )
     problems: list[str] = []
     found: list[np.ndarray] = []
     for entry in re.findall(r"[^,\s]+", text):
@@ -287,8 +303,7 @@ def segments(vertices: np.ndarray, step: float) -> np.ndarray:
     [[0.0, 0.0], [0.0, 0.75], [0.0, 1.0], [0.75, 1.0], [1.0, 1.0]]
     """
     vertices = np.asarray(vertices, float)
-    if not np.isfinite(step) or step <= 0:
-        raise _refused(f"the table: the step is {step:g}, expected a distance above 0")
+    check_distance(step)
     ways = np.diff(vertices, axis=0)
     lengths = np.linalg.norm(ways, axis=1)
     if lengths.sum() / step > MAX_POINTS:
@@ -303,6 +318,22 @@ def segments(vertices: np.ndarray, step: float) -> np.ndarray:
         if length > 0
     ]
     return np.vstack([*parts, vertices[-1:]])
+
+
+def check_distance(step: Any) -> None:
+    """Refuse a step of `segments` that is no distance above 0.
+
+    Raises
+    ------
+    PlanError
+        When it is none.
+
+    Examples
+    --------
+    >>> check_distance(0.5)
+    """
+    if not _is_finite(step) or step <= 0:
+        raise _refused(f"the table: the step is {step!r}, expected a distance above 0")
 
 
 def shuffle(number: int, seed: int) -> np.ndarray:

@@ -178,12 +178,13 @@ def stepwise(
         The user's metadata.
     """
     empty = np.empty((0, len(actuators)))
+    with problems.noted():
+        _check_averaging(averaging, trajectory)
     if trajectory is None:
         body = _nothing
         metadata: Metadata = {}
     else:
-        with problems.noted():
-            trajectory = _averaged(trajectory, averaging)
+        trajectory = replace(trajectory, averaging=averaging)
         body = functools.partial(_visit, detectors, actuators, trajectory)
         metadata = {**trajectory.metadata(), "hints": _hints(actuators, trajectory)}
     return Scan(
@@ -201,17 +202,16 @@ def _nothing(_: Metadata) -> MsgGenerator[None]:
     yield from ()
 
 
-def _averaged(trajectory: Trajectory, averaging: int) -> Trajectory:
+def _check_averaging(averaging: int, trajectory: Trajectory | None) -> None:
     if isinstance(averaging, bool) or not isinstance(averaging, int) or averaging < 1:
         problem = f"averaging is {averaging!r}, expected a whole number from 1"
         raise PlanError.of("the scan", [problem])
-    if averaging > 1 and not trajectory.axes:
+    if averaging > 1 and trajectory is not None and not trajectory.axes:
         kind = f"{trajectory.scan_type}/{trajectory.sub_type}"
         problem = (
             f"averaging is {averaging}, but {kind} is no grid: nor has PyMoDAQ any"
         )
         raise PlanError.of("the scan", [problem])
-    return replace(trajectory, averaging=averaging)
 
 
 def _hints(actuators: Sequence[Any], trajectory: Trajectory) -> Metadata:

@@ -25,6 +25,9 @@ __all__ = [
 
 Metadata = Mapping[str, Any]
 
+_ORDERS_1D = ("linear", "random", "back_to_start")
+_ORDERS_2D = ("linear", "back_and_forth", "spiral", "random", "random_spread")
+
 
 @scan_plan
 def scan_1d(
@@ -78,9 +81,11 @@ def scan_1d(
     [0.0, 0.25, 0.5, 0.75, 1.0]
     """
     problems, trajectory = Problems(), None
+    way = _known_order(order, _ORDERS_1D, problems)
+    seed = _seeded(seed, problems)
     with problems.noted():
         axis = _axis(actuator, start, stop, step, num, points)
-        trajectory = _ordered_line(axis, order, seed, sparse=points is not None)
+        trajectory = _ordered_line(axis, way, seed, sparse=points is not None)
     return stepwise(
         detectors, [actuator], trajectory, problems, averaging=averaging, md=md
     )
@@ -106,18 +111,15 @@ def _axis(
 
 
 def _ordered_line(
-    axis: np.ndarray, order: str, seed: int | None, *, sparse: bool
+    axis: np.ndarray, order: str, seed: int, *, sparse: bool
 ) -> Trajectory:
     name = "Sparse" if sparse else "Linear"
     if order == "linear":
         return line(axis, name, even=not sparse)
     if order == "random":
-        seed = _seeded(seed)
         return line(axis[of.shuffle(len(axis), seed)], "Random", seed=seed)
-    if order == "back_to_start":
-        # The start comes again and again: not an axis, which has each point once.
-        return spread(line(of.back_to_start(axis), ""), "Linear back to start")
-    raise _unknown(order, ("linear", "random", "back_to_start"))
+    # The start comes again and again: not an axis, which has each point once.
+    return spread(line(of.back_to_start(axis), ""), "Linear back to start")
 
 
 @scan_plan
@@ -176,11 +178,13 @@ def scan_2d(
     [0.0, 1.0, 0.0]
     """
     problems, trajectory = Problems(), None
+    way = _known_order(order, _ORDERS_2D, problems)
+    seed = _seeded(seed, problems)
     ranges = [(slow, slow_start, slow_stop), (fast, fast_start, fast_stop)]
     axes = _axes(ranges, step, num, problems)
     with problems.noted():
         if len(axes) == len(ranges):
-            trajectory = _ordered_grid(axes, order, seed)
+            trajectory = _ordered_grid(axes, way, seed)
     return stepwise(
         detectors, [slow, fast], trajectory, problems, averaging=averaging, md=md
     )
@@ -214,24 +218,17 @@ def _each(given: Any, number: int, what: str) -> list[Any]:
     return [value.item() if isinstance(value, np.generic) else value for value in given]
 
 
-def _ordered_grid(
-    axes: Sequence[np.ndarray], order: str, seed: int | None
-) -> Trajectory:
+def _ordered_grid(axes: Sequence[np.ndarray], order: str, seed: int) -> Trajectory:
     if order == "linear":
         return grid(axes, "Scan2D", "Linear")
     if order == "back_and_forth":
         return grid(axes, "Scan2D", "LinearBackForce", snake=True)
     if order == "spiral":
         return _spiral(axes)
-    if order in ("random", "random_spread"):
-        seed = _seeded(seed)
-        linear = of.product(axes)
-        places = linear[of.shuffle(len(linear), seed)]
-        random = grid(axes, "Scan2D", "Random", indexes=places, seed=seed)
-        return random if order == "random" else spread(random, "RandomSpread")
-    raise _unknown(
-        order, ("linear", "back_and_forth", "spiral", "random", "random_spread")
-    )
+    linear = of.product(axes)
+    places = linear[of.shuffle(len(linear), seed)]
+    random = grid(axes, "Scan2D", "Random", indexes=places, seed=seed)
+    return random if order == "random" else spread(random, "RandomSpread")
 
 
 def _spiral(axes: Sequence[np.ndarray]) -> Trajectory:
@@ -289,7 +286,7 @@ def sequential(
     ranges: list[Any] = []
     with problems.noted():
         ranges = triples(args)
-    axes = _axes(ranges, step, num, problems)
+    axes = _axes(ranges, step, num, problems) if ranges else []
     with problems.noted():
         if ranges and len(axes) == len(ranges):
             trajectory = grid(axes, "Sequential", "Linear")
@@ -317,21 +314,25 @@ def triples(args: Sequence[Any]) -> list[tuple[Any, float, float]]:
     return [(actuator, float(a), float(b)) for actuator, a, b in found]
 
 
-def _seeded(seed: int | None) -> int:
+def _seeded(seed: int | None, problems: Problems) -> int:
     """The given seed, or a new one that every document format can hold."""
-    if seed is None:
-        return int(np.random.default_rng().integers(2**31))
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise _wrong(f"the seed is {seed!r}, expected a whole number from 0")
-    return seed
+    if isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0:
+        return seed
+    if seed is not None:
+        problems.found.append(f"the seed is {seed!r}, expected a whole number from 0")
+    return int(np.random.default_rng().integers(2**31))
+
+
+def _known_order(order: str, known: Sequence[str], problems: Problems) -> str:
+    """The order; the first one in place of one that there is not, to go on checking."""
+    if order in known:
+        return order
+    problems.found.append(f"the order {order!r} is none of {', '.join(known)}")
+    return known[0]
 
 
 def _wrong(problem: str) -> PlanError:
     return PlanError.of("the scan", [problem])
-
-
-def _unknown(order: str, known: Sequence[str]) -> PlanError:
-    return _wrong(f"the order {order!r} is none of {', '.join(known)}")
 
 
 rel_scan_1d = relative(scan_1d)

@@ -12,7 +12,7 @@ from bluesky.protocols import Movable, Readable
 
 from ..errors import PlanError
 from . import points as of
-from .checking import Problems
+from .checking import Problems, name_of
 from .running import Scan, relative, scan_plan, stepwise
 from .trajectory import Trajectory
 
@@ -58,16 +58,20 @@ def tabular(
     [0.0, 0.5, 1.0]
     """
     problems, trajectory = Problems(), None
+    columns = _listed(actuators, problems)
     with problems.noted():
-        positions = _positions(table, len(actuators))
         if step is not None:
+            of.check_distance(step)
+    with problems.noted():
+        positions = _positions(table, len(columns) or None)
+        if step is not None and not problems.found:
             positions = of.segments(positions, step)
         trajectory = Trajectory(
             scan_type="Tabular",
             sub_type="Linear" if step is None else "SubSegmented",
-            points=positions,
+            points=positions[:, : len(columns)],
         )
-    return stepwise(detectors, actuators, trajectory, problems, averaging=1, md=md)
+    return stepwise(detectors, columns, trajectory, problems, averaging=1, md=md)
 
 
 def read_table(path: str | Path) -> np.ndarray:
@@ -110,7 +114,18 @@ def read_table(path: str | Path) -> np.ndarray:
         raise _wrong(f"the table {file} cannot be read: {error}") from error
 
 
-def _positions(table: Any, columns: int) -> np.ndarray:
+def _listed(actuators: Any, problems: Problems) -> list[Any]:
+    if not isinstance(actuators, (list, tuple)):
+        told = f"the actuators are to be a list, not {name_of(actuators)}"
+        problems.found.append(told)
+        return []
+    if not actuators:
+        problems.found.append("no actuator is given, expected one for each column")
+    return list(actuators)
+
+
+def _positions(table: Any, columns: int | None) -> np.ndarray:
+    """Read and check them; without a number of columns, any number is taken."""
     if isinstance(table, (str, Path)):
         positions = read_table(table)
     else:
@@ -120,9 +135,11 @@ def _positions(table: Any, columns: int) -> np.ndarray:
             raise _wrong(
                 f"the table holds other things than numbers: {error}"
             ) from error
-    if positions.ndim == 1 and columns == 1:
+    if not positions.size:
+        raise _wrong(f"the table {table!r} is empty, expected a row for each point")
+    if positions.ndim == 1 and columns in (1, None):
         positions = positions[:, None]
-    if positions.ndim != 2 or positions.shape[1] != columns or not len(positions):
+    if positions.ndim != 2 or columns not in (positions.shape[1], None):
         raise _wrong(
             f"the table has the shape {positions.shape}, expected rows of "
             f"{columns}, one position for each actuator"

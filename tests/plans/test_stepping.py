@@ -16,6 +16,7 @@ from pymo_bluesky.plans import (
     scan_1d,
     scan_2d,
     sequential,
+    tabular,
 )
 
 
@@ -193,6 +194,33 @@ def test_all_that_is_wrong_is_told_at_once(session):
     ]
 
 
+def test_what_the_axis_the_order_and_the_detectors_lack_is_told_at_once(session):
+    plan = scan_1d([], session.x, 0, 1, step=-1, order="zigzag", averaging=0, seed="a")
+    assert refused(plan) == [
+        "the order 'zigzag' is none of linear, random, back_to_start",
+        "the seed is 'a', expected a whole number from 0",
+        "x: the step -1 does not lead from 0 to 1; give 1",
+        "averaging is 0, expected a whole number from 1",
+        "no detector is given, expected at least one, e.g. [camera]",
+    ]
+    plan = scan_1d([], session.x, 0, 20, num=3, order="zigzag")
+    assert len(refused(plan)) == 3  # limits, too, where there is an axis
+
+
+@pytest.mark.parametrize("name", ["scan_1d", "scan_2d", "sequential", "tabular"])
+def test_a_scan_without_a_detector_is_refused(session, name):
+    y, x = session.y, session.x
+    ways = {
+        "scan_1d": lambda: scan_1d([], x, 0, 1, num=3),
+        "scan_2d": lambda: scan_2d([], y, 0, 1, x, 0, 1, num=3),
+        "sequential": lambda: sequential([], y, 0, 1, num=[3]),
+        "tabular": lambda: tabular([], [x], [0, 1]),
+    }
+    assert refused(ways[name]()) == [
+        "no detector is given, expected at least one, e.g. [camera]"
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -209,6 +237,10 @@ def test_all_that_is_wrong_is_told_at_once(session):
         ({"points": "0:0.1:1", "num": 3}, "points are given, and start"),
         ({"points": "0:1"}, "'0:1' is neither a number nor"),
         ({"points": " "}, "holds no points"),
+        ({"points": []}, "points is a list, expected text"),
+        ({"points": [0, 1]}, "is a table, see `tabular`"),
+        ({"start": 0, "stop": "1", "num": 3}, "are to be finite"),
+        ({"start": 0, "stop": 1, "step": "a"}, "the step is 'a'"),
         ({"points": "0:-1:3"}, "does not lead from 0 to 3"),
         ({"start": 0, "stop": 1, "num": 3, "order": "zigzag"}, "the order 'zigzag'"),
         ({"start": 0, "stop": 30, "num": 4}, "2 of 4 points lie outside of its limits"),

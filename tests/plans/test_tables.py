@@ -31,14 +31,15 @@ def test_rows_are_visited_one_by_one_also_twice(session, values):
 )
 def test_a_file_of_positions(session, tmp_path, name, text):
     (tmp_path / name).write_text(text)
-    plan = tabular([], [session.x, session.y], str(tmp_path / name))
+    plan = tabular([session.photodiode], [session.x, session.y], str(tmp_path / name))
     moved = [m.args[0] for m in plan if m.command == "set" and m.obj is session.y]
     assert moved == [0, 2]
 
 
 def test_an_array_in_a_file(session, tmp_path):
     np.save(tmp_path / "points.npy", np.array(ROWS))
-    plan = tabular([], [session.x, session.y], str(tmp_path / "points.npy"))
+    path = str(tmp_path / "points.npy")
+    plan = tabular([session.photodiode], [session.x, session.y], path)
     assert [m.command for m in plan].count("save") == 4
 
 
@@ -64,11 +65,13 @@ def test_relative_to_where_it_is(session, values):
     ("table", "step", "words"),
     [
         ([[0, 0, 0]], None, r"the shape \(1, 3\), expected rows of 2"),
-        ([], None, r"the shape \(0,\)"),
+        ([], None, r"the table \[\] is empty"),
+        (np.empty((0, 2)), None, "is empty"),
         ([[0, "a"]], None, "other things than numbers"),
         ([[0], [0, 1]], None, "other things than numbers"),
         ("/nowhere.csv", None, "/nowhere.csv cannot be read"),
         ([[0, 0], [1, 1]], 0.0, "the step is 0"),
+        ([[0, 0], [1, 1]], "1", "the step is '1', expected a distance"),
         ([[0, 0], [1, 1]], 1e-9, "points are more than"),
         ([[0, np.nan]], None, "y: 1 of its points are no numbers"),
         ([[0, 11]], None, "y: 1 of 1 points lie outside"),
@@ -78,3 +81,17 @@ def test_a_wrong_table_is_refused(session, table, step, words):
     plan = tabular([session.photodiode], [session.x, session.y], table, step=step)
     with pytest.raises(PlanError, match=words):
         list(plan)
+
+
+def test_all_that_is_wrong_with_a_table_is_told_at_once(session, tmp_path):
+    (tmp_path / "empty.csv").write_text("# x, y\n")
+    with pytest.raises(PlanError) as told:
+        list(tabular([], session.x, str(tmp_path / "empty.csv"), step=-1))
+    assert list(told.value.problems) == [
+        "the actuators are to be a list, not x",
+        "the table: the step is -1, expected a distance above 0",
+        f"the table '{tmp_path}/empty.csv' is empty, expected a row for each point",
+        "no detector is given, expected at least one, e.g. [camera]",
+    ]
+    with pytest.raises(PlanError, match="no actuator is given"):
+        list(tabular([session.photodiode], [], [[0, 1]]))
