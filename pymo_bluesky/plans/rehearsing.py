@@ -29,6 +29,8 @@ from .estimating import (
     motion_of,
     position_of,
 )
+from .guesses import Guess, value_of
+from .places import Places
 
 __all__ = ["Point", "Rehearsal"]
 
@@ -41,21 +43,6 @@ _MESSAGES = 20  # for each of them; a plan that waits for something may never en
 
 class _EnoughError(Exception):
     """The plan is longer than anyone would look at."""
-
-
-class _Guess(dict[str, Any]):
-    """A reading that nobody measured, and that tells when the plan goes by it."""
-
-    def __init__(self, value: Any, told: Callable[[], None]) -> None:
-        super().__init__(value=value, timestamp=0.0)
-        self._told = told
-
-    def __getitem__(self, key: str) -> Any:
-        self._told()
-        return super().__getitem__(key)
-
-    def __repr__(self) -> str:
-        return "<nothing>"  # the simulator formats all that it sends, arrays, too
 
 
 @dataclass(slots=True)
@@ -152,6 +139,7 @@ class Rehearsal(RunEngineSimulator):
         self.is_cut = False
         self.problems: list[str] = []
         self._positions: dict[str, float] = {}
+        self._places = Places()
         self._here: dict[str, float | None] = {}
         self._keys: dict[str, dict[str, Any]] = {}
         self._waits: dict[Any, list[tuple[float, str]]] = {}
@@ -173,7 +161,7 @@ class Rehearsal(RunEngineSimulator):
         """Go through a plan once."""
         generator = ensure_generator(plan)
         try:
-            with rehearsed(lambda: self.clock), _no_stacks():
+            with rehearsed(lambda: self.clock), self._places.told(), _no_stacks():
                 self.simulate_plan(generator)
         except _EnoughError:
             self.is_cut = True
@@ -226,6 +214,7 @@ class Rehearsal(RunEngineSimulator):
         if _is_number(target):
             self.began.setdefault(name, here)
             self._here[name] = self._positions[name] = float(target)
+            self._places.note(device, float(target))
             self._farther(name, float(target), msg)
         self.path.append(msg)
         return self._begins(msg, self._motions[name].seconds(here, target), "moves")
@@ -338,7 +327,7 @@ class Rehearsal(RunEngineSimulator):
             return dict.fromkeys(self._keys[name], at)
         number = self.answer(next(self._reads))
         return {
-            key: _Guess(_value(about, number), self._adapt)
+            key: Guess(value_of(about, number), self._adapt)
             for key, about in self._keys[name].items()
         }
 
@@ -386,10 +375,3 @@ def _no_stacks() -> Iterator[None]:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-
-
-def _value(about: Mapping[str, Any], number: float) -> Any:
-    if about.get("dtype") == "array":
-        shape = [n if isinstance(n, int) else 1 for n in about.get("shape") or ()]
-        return np.broadcast_to(np.float64(number), shape)
-    return {"string": "", "boolean": False}.get(str(about.get("dtype")), number)

@@ -1,6 +1,7 @@
 """A preview shows what a run would do, and touches nothing."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import bluesky.plan_stubs as bps
@@ -293,6 +294,70 @@ def test_relative_to_where_it_is(lab):
     assert seen.points[:, 0].tolist() == [2, 3, 4]
     beyond = preview(rel_scan_1d, [lab.photodiode], lab.x, 0, 8, num=3)
     assert "outside of its limits" in beyond.problems[0]
+
+
+def moved_before(kind):
+    """A plan that moves x, and goes on from there in one of bluesky's ways or ours."""
+
+    def plan(x, detectors):
+        yield from bps.mv(x, 3)
+        yield from bps.mvr(x, 1)
+        if kind == "mvr":
+            yield from bps.mvr(x, 1)
+            yield from bp.count([x])
+        elif kind == "bluesky's":
+            yield from bp.rel_list_scan(detectors, x, [0, 2])
+            yield from bp.rel_grid_scan(detectors, x, -1, 1, 2)
+        elif kind == "ours":
+            yield from rel_scan_1d(detectors, x, 0, 2, num=2)
+            yield from rel_move(x, -1)
+            yield from rel_tabular(detectors, [x], [0, 2])
+        else:
+            yield from bp.scan(detectors, x, x.position, x.position + 1, 2)
+
+    return plan
+
+
+@pytest.mark.parametrize("make", [lambda: Lab().x, lambda: SynAxis(name="x")])
+@pytest.mark.parametrize("kind", ["mvr", "bluesky's", "ours", "the user's own"])
+def test_a_relative_move_goes_on_from_where_the_plan_has_moved(lab, kind, make, capsys):
+    x, places = make(), []
+    plan = moved_before(kind)
+    seen = preview(plan, x, [lab.photodiode])
+    assert seen.problems == ()
+    assert x.position == 0
+
+    def note(_, doc):
+        places.append(doc["data"]["x_setpoint"])
+
+    RunEngine({}, context_managers=[])(plan(x, [lab.photodiode]), {"event": note})
+    np.testing.assert_allclose(seen.points[:, 0], places)
+
+
+def test_a_limit_is_met_by_the_sum_of_the_moves(lab):
+    def plan(scan, *args, **kwargs):
+        yield from bps.mv(lab.x, 8)
+        yield from scan([lab.photodiode], lab.x, 0, 3, *args, **kwargs)
+
+    (problem,) = preview(plan, bp.rel_scan, 4).problems
+    assert problem.startswith("x cannot go to 11")
+    (problem,) = preview(plan, rel_scan_1d, num=4).problems
+    assert "x: 1 of 4 points lie outside of its limits -10 to 10" in problem
+
+
+def test_only_the_rehearsal_sees_an_actuator_elsewhere(lab):
+    own, seen = type(lab.x).position, []
+
+    def plan():
+        yield from bps.mv(lab.x, 8)
+        with ThreadPoolExecutor() as pool:
+            seen.append(pool.submit(lambda: lab.x.position).result())
+        seen.append(preview(bps.mvr, lab.x, 1).problems)  # one within the other
+        seen.append(lab.x.position)
+
+    assert preview(plan).problems == ()
+    assert seen == [0.0, (), 8.0]
+    assert type(lab.x).position is own
 
 
 def test_a_plan_without_an_end_is_looked_at_for_a_while(lab):
