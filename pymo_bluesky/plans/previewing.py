@@ -42,7 +42,8 @@ class Preview:
     least, most
         Points. Of a plan that adapts they are its own bounds, else what it does with
         an even, a rising and a jumping signal; most is None where it has no end of its
-        own. Equal when they are known.
+        own, or ends by time and nobody tells how long a point takes. Equal when they
+        are known.
     seconds
         The time it takes, as far as devices tell, at least and at most; most is None
         where there is no bound.
@@ -51,7 +52,8 @@ class Preview:
     untold
         Devices that do not tell how long they take.
     size
-        Bytes of the runs in a dataset, about, for the most points.
+        Bytes of the runs in a dataset, about, for the most points; where those are not
+        known, for the `points`.
     sizes
         Bytes of each data key in that.
     seed
@@ -226,7 +228,7 @@ def _seen(rehearsals: Sequence[Rehearsal], name: str) -> Preview:
     streams = {name: _count(calm.points, name) for name in calm.read}
     if not points and len(places):  # a flight
         streams["primary"] = len(places)
-    longest = most if most is not None else least
+    longest = most if most is not None else len(places)
     sizes = _sizes(calm, streams, longest / max(len(places), 1))
     return Preview(
         plan_name=str(about.get("plan_name", name)),
@@ -288,15 +290,9 @@ def _bounds(
 ) -> tuple[int, int | None, tuple[float, float | None]]:
     """Points and seconds, at least and at most."""
     calm, *others = rehearsals
+    told, duration = _told(about)
     if calm.is_cut:
-        told, duration = _told(about)
-        if told and number:
-            whole = calm.clock * told / number
-            return told, told, (whole, whole)
-        if duration is not None and calm.clock > 0:
-            points = round(number * duration / calm.clock)
-            return points, points, (duration, duration)
-        return number, None, (calm.clock, None)
+        return _reckoned(calm.clock, number, told, duration)
     declared = about.get("pymodaq") or {}
     counts = [number, *(len(_main(other, about)) or number for other in others)]
     times = [rehearsal.clock for rehearsal in rehearsals]
@@ -306,8 +302,26 @@ def _bounds(
         counts += [fewest, most]
         first = calm.points[:fewest]
         times.append(first[-1].seconds if first else 0.0)
-    least, most = min(counts), max(counts)
-    return least, most, (min(times), max(times))
+    if calm.untold and duration is not None and len(calm.runs) == 1:
+        # What they take is not in the times, but the plan ends by then.
+        times.append(max(*times, duration))
+    return min(counts), max(counts), (min(times), max(times))
+
+
+def _reckoned(
+    clock: float, number: int, told: int | None, duration: float | None
+) -> tuple[int, int | None, tuple[float, float | None]]:
+    """Points and seconds of a plan of which `number` points took `clock` seconds."""
+    if duration is not None and clock <= 0:  # nobody tells how long a point takes
+        return 1, told, (duration if told is None else 0.0, duration)
+    if duration is not None:
+        points = round(number * duration / clock)
+        if told is None or points < told:
+            return points, points, (duration, duration)
+    if told is not None and number:
+        whole = clock * told / number
+        return told, told, (whole, whole)
+    return number, None, (clock, None)
 
 
 def _scaled(rehearsal: Rehearsal, seconds: float | None) -> dict[str, float]:
@@ -317,12 +331,16 @@ def _scaled(rehearsal: Rehearsal, seconds: float | None) -> dict[str, float]:
     return {kind: spent * factor for kind, spent in rehearsal.spent.items()}
 
 
-def _told(about: Mapping[str, Any]) -> tuple[int, float | None]:
+def _told(about: Mapping[str, Any]) -> tuple[int | None, float | None]:
     """How many points there will be, and how long it will go on, if it is told."""
-    number = about.get("num_points")
-    duration = (about.get("plan_args") or {}).get("duration")
+    arguments = about.get("plan_args") or {}
+    number, duration = about.get("num_points"), arguments.get("duration")
+    # They may end before by time, and do not declare it; what `num` is of others?
+    if about.get("plan_name") in ("continuous", "log"):
+        each, modules = arguments.get("num"), arguments.get("modules", (None,))
+        number = each * len(modules) if isinstance(each, int) else None
     return (
-        number if isinstance(number, int) else 0,
+        number if isinstance(number, int) and number > 0 else None,
         float(duration) if isinstance(duration, (int, float)) else None,
     )
 

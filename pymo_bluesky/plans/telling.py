@@ -67,15 +67,20 @@ def _headline(seen: Preview) -> str:
 
 
 def _number(seen: Preview) -> str:
+    end = seen.seconds[1]
+    if seen.most is None and end is not None:
+        return f"as many points as there are in {seconds_text(end)}"
     if seen.most is None:
         return "points until it is stopped"
+    if seen.is_cut and seen.least < seen.most:
+        return f"{seen.least} to {seen.most} points, as long as each takes"
+    if seen.is_cut:
+        return f"about {seen.most} points, of which {len(seen.points)} are seen"
     if seen.least == seen.most:
         streams = {name: count for name, count in seen.streams.items() if count}
         if len(streams) > 1:
             each = ", ".join(f"{count} of {name}" for name, count in streams.items())
             return f"{sum(streams.values())} points ({each})"
-        if seen.is_cut:
-            return f"about {seen.most} points, of which {len(seen.points)} are seen"
         return "1 point" if seen.most == 1 else f"{seen.most} points"
     return f"{seen.least} to {seen.most} points, as the signal is"
 
@@ -129,7 +134,7 @@ def _size(seen: Preview) -> str:
     words = f"about {size_text(seen.size)}"
     largest = sorted(seen.sizes.items(), key=lambda item: -item[1])[:_LARGEST]
     told = [f"{key} {size_text(size)}" for key, size in largest if size > 100_000]
-    per_points = f" for each {seen.least} points" if seen.most is None else ""
+    per_points = f" for {len(seen.points)} points" if seen.most is None else ""
     return words + per_points + (f" ({', '.join(told)})" if told else "")
 
 

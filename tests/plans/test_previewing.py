@@ -11,7 +11,8 @@ import pytest
 from bluesky import RunEngine
 from bluesky.utils import Msg
 from extras import needs
-from ophyd import Device
+from ophyd import Component as Cpt
+from ophyd import Device, Signal
 from ophyd.sim import SynAxis, SynGauss
 
 from pymo_bluesky import PymodaqWriter
@@ -379,6 +380,38 @@ def test_hours_of_saving_are_reckoned_not_gone_through(lab):
     assert seen.most == pytest.approx(72_000, rel=0.01)
     assert seen.seconds == (36_000, 36_000)
     assert sum(seen.spent.values()) == pytest.approx(36_000)
+
+
+class Mute(Device):
+    """It does not tell how long it takes."""
+
+    value = Cpt(Signal, value=1.0, kind="hinted")
+
+
+@pytest.mark.parametrize(
+    ("plan", "ends", "points", "seconds", "words"),
+    [
+        (continuous, {}, (1, None), (60, 60), "as many points as there are in 1 min"),
+        (continuous, {"num": 9**9}, (1, 9**9), (0, 60), "points, as long as each"),
+        (continuous, {"num": 10}, (10, 10), (0, 60), "0 s to 1 min 00 s"),
+        (log, {"period": 0}, (1, None), (60, 60), "at least 1 min 00 s"),
+    ],
+)
+def test_a_duration_bounds_what_nobody_tells(plan, ends, points, seconds, words):
+    seen = preview(plan, [Mute(name="mute")], duration=60, **ends)
+    assert (seen.least, seen.most) == points
+    assert seen.seconds == seconds
+    assert words in str(seen)
+    assert "not told by mute" in str(seen)
+
+
+def test_a_number_beyond_what_is_looked_at_ends_a_saving_too(lab):
+    lab.photodiode.exposure.put(0.01)
+    seen = preview(continuous, [lab.photodiode], num=100_000, duration=36_000)
+    assert (seen.least, seen.most) == (100_000, 100_000)
+    assert seen.seconds == pytest.approx((1000, 1000))
+    both = [lab.photodiode, Mute(name="mute")]
+    assert "about 400000 points" in str(preview(log, both, num=200_000))
 
 
 def test_modules_are_logged_each_at_its_pace(lab):
