@@ -3,6 +3,7 @@
 import h5py
 import numpy as np
 import pytest
+from bluesky import RunEngine
 from corpus import load, stream
 from exactness import assert_same_documents
 from extras import needs
@@ -12,12 +13,14 @@ from pymo_bluesky import (
     PymodaqWriter,
     convert,
     export,
+    load_devices,
     open_dataset,
     recover,
     replay,
     validate,
     verify,
 )
+from pymo_bluesky.plans import snapshot
 from pymo_bluesky.viewing import nexus
 
 LAYOUTS = pytest.mark.parametrize("layout", ["pymodaq5", "pymodaq3"])
@@ -36,7 +39,22 @@ def errors(path):
     ]
 
 
+def one_point(names, folder, layout="pymodaq5"):
+    """A snapshot of detectors of the simulated lab, and its plot."""
+    lab = load_devices("simulated_lab")
+    with PymodaqWriter(folder, layout=layout, nexus=True) as writer:
+        RunEngine({}, context_managers=[])(snapshot([lab[n] for n in names]), writer)
+        return writer.path
+
+
 class TestTheFile:
+    def test_of_one_point_the_richest_is_opened_with(self, tmp_path):
+        path = one_point(["photodiode", "spectrometer", "camera"], tmp_path)
+        with h5py.File(path) as file:
+            assert file["entry/Scan000"].attrs["signal"].decode() == "camera_image"
+            assert "entry/Scan000_photodiode_photodiode" in file
+        assert errors(path) == []
+
     @LAYOUTS
     @pytest.mark.parametrize("name", ["p05", "p08", "p11", "p13", "p20", "p32"])
     def test_it_is_whole_and_replays_as_before(self, name, layout, tmp_path):
@@ -194,6 +212,31 @@ class TestWhatViewersChoose:
         plotted = nxload(path).plottable_data
         assert plotted.nxsignal.nxname == signal
         assert [axis.nxname for axis in plotted.nxaxes] == axes
+
+    @LAYOUTS
+    @pytest.mark.parametrize(
+        ("names", "signal", "kind"),
+        [
+            (["photodiode", "spectrometer", "camera"], "camera_image", "is_stack"),
+            (["photodiode", "spectrometer"], "spectrometer_spectrum", "is_curve"),
+            (["photodiode"], "photodiode_signal", "is_curve"),
+        ],
+    )
+    def test_of_one_point_the_richest(self, names, signal, kind, layout, tmp_path):
+        needs("silx", "test-nexus")
+        needs("nexusformat", "test-nexus")
+        import silx.io
+        from nexusformat.nexus import nxload
+        from silx.io.nxdata import get_default
+
+        path = one_point(names, tmp_path, layout)
+        with silx.io.open(path) as file:
+            plot = get_default(file)
+            assert plot.is_valid
+            assert not plot.issues
+            assert plot.signal_name.partition(" (")[0] == signal
+            assert getattr(plot, kind)
+        assert nxload(path).plottable_data.nxsignal.nxname == signal
 
     def test_units_are_told_with_the_labels(self, tmp_path):
         needs("silx", "test-nexus")

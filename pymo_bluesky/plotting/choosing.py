@@ -6,6 +6,7 @@ two of them are drawn; of the others one place is chosen.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -98,8 +99,9 @@ def _dimension(
 def best_first(branches: Sequence[Branch]) -> list[tuple[int, int, int]]:
     """The channels of a scan, the one that shows best what it measured first.
 
-    One number for each point before spectra and images, what was measured before what
-    was computed of it and what was moved.
+    One number for each point before spectra and images, but of one point alone the
+    image before the spectrum before the number; what was measured before what was
+    computed of it and what was moved.
 
     Returns
     -------
@@ -113,9 +115,18 @@ def best_first(branches: Sequence[Branch]) -> list[tuple[int, int, int]]:
         for which, channel in enumerate(module.channels)
         if channel.arrays
         for place in [(stream, number, which)]
-        for signals in [len(channel.arrays[0].data.shape) - len(branch.shape)]
+        for signals in [_rank(branch, channel)]
     ]
     return [rank[-1] for rank in sorted(ranked)]
+
+
+def _rank(branch: Branch, channel: Channel) -> int:
+    """Which channels show best: a curve of numbers, the richest of one point."""
+    shape = channel.arrays[0].data.shape[len(branch.shape) :]
+    if math.prod(branch.shape) != 1:
+        return len(shape)
+    wide = sum(size > 1 for size in shape)
+    return {2: 0, 1: 1, 0: 3}.get(wide, 2)  # no viewer shows a volume as it is
 
 
 def drawn_as(branch: Branch, dimensions: Sequence[Dimension]) -> list[str]:

@@ -8,6 +8,7 @@ PyMoDAQ 3, whose axes list each point of the scan, gets axes of its own.
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -146,10 +147,8 @@ class _Plots:
             title=f"{scan}: {module.title} {channel.title}",
             nx_signal=signals[0],
         )
-        attributes = {**made.attributes, "axes": _texts(axes)}
-        if signals[1:]:
-            attributes["auxiliary_signals"] = _texts(signals[1:])
-        yield MakeGroup(place, attributes)
+        about = {**made.attributes, "axes": _texts(axes)}
+        yield MakeGroup(place, {**about, **_shown_as(branch, shape, signals)})
         for called, array in (*zip(signals, same, strict=True), *errors):
             yield from self._array(f"{place}/{called}", array)
         for called, dimension in zip(axes, dimensions, strict=True):
@@ -175,6 +174,19 @@ class _Plots:
         yield made
         about = {"long_name": title, "units": printable(axis.units)}
         yield SetAttributes(made.path, about)
+
+
+def _shown_as(
+    branch: Branch, shape: Sequence[int], signals: Sequence[str]
+) -> dict[str, Any]:
+    """What else of the signals is shown, and whether each of their rows is a curve."""
+    about: dict[str, Any] = {}
+    if signals[1:]:
+        about["auxiliary_signals"] = _texts(signals[1:])
+    if math.prod(branch.shape) == 1 and len(shape) == len(branch.shape) + 1:
+        # A spectrum of one point would be an image of one row.
+        about["interpretation"] = "spectrum"
+    return about
 
 
 def _errors_of(
