@@ -11,20 +11,22 @@ from typing import Any
 
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
-from bluesky.protocols import Readable
+from bluesky.protocols import Movable, Readable
 from bluesky.utils import CustomPlanMetadata, MsgGenerator, plan
 
 from ..errors import PlanError
 from .checking import Problems, check_devices, check_saving
 from .pacing import check_pace, paced
 from .reasons import why_decorator
+from .signatures import readable
 
 __all__ = ["continuous", "drop_background", "snapshot", "take_background", "timelapse"]
 
 Saving = Callable[[str, Mapping[str, Any]], Any]
-Detectors = Sequence[Readable[Any]]
+Detectors = Sequence[Readable]
 
 
+@readable
 @plan
 def snapshot(
     detectors: Detectors,
@@ -77,6 +79,7 @@ def snapshot(
     return (yield from _saved(devices, shot, about, saving, num=1))
 
 
+@readable
 @plan
 def continuous(
     detectors: Detectors,
@@ -136,6 +139,7 @@ def continuous(
     return (yield from _saved(devices, shot, about, saving, **arguments))
 
 
+@readable
 @plan
 def timelapse(
     detectors: Detectors,
@@ -182,9 +186,10 @@ def timelapse(
     return (yield from _saved(devices, shot, about, saving, num=num, period=period))
 
 
+@readable
 @plan
 def take_background(
-    detectors: Detectors, *, shutter: Any = None, closed: Any = 0
+    detectors: Detectors, *, shutter: Movable | None = None, closed: Any = 0
 ) -> MsgGenerator[None]:
     """Take the backgrounds that belong to all that is measured from now on.
 
@@ -222,6 +227,7 @@ def take_background(
     yield from bpp.reset_positions_wrapper(in_the_dark(), [shutter])
 
 
+@readable
 @plan
 def drop_background(detectors: Detectors) -> MsgGenerator[None]:
     """Measure without the backgrounds that were taken.

@@ -11,6 +11,7 @@ from typing import Any, cast
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
 import numpy as np
+from bluesky.protocols import Flyable, Movable, Readable
 from bluesky.utils import CustomPlanMetadata, IllegalMessageSequence, MsgGenerator, plan
 
 from ..devices.errors import DeviceError
@@ -19,6 +20,7 @@ from ..errors import PlanError
 from .checking import check_devices, check_limits
 from .clock import is_rehearsed
 from .reasons import why_decorator
+from .signatures import readable
 
 __all__ = ["fly_1d", "fly_async"]
 
@@ -28,9 +30,10 @@ _LANDING = 30.0  # s that a flight may take to end, once it was told to
 _FLUSH = 0.2  # s between two looks for data that have come
 
 
+@readable
 @plan
 def fly_1d(
-    flyer: Flyer,
+    flyer: Flyable,
     start: float,
     stop: float,
     *,
@@ -127,10 +130,11 @@ def _record(flyer: Flyer, measured: deque[Event]) -> MsgGenerator[None]:
         yield from bps.save()
 
 
+@readable
 @plan
 def fly_async(
-    detectors: Sequence[Any],
-    actuator: Any,
+    detectors: Sequence[Readable],
+    actuator: Movable,
     start: float,
     stop: float,
     *,
@@ -167,8 +171,8 @@ def fly_async(
     @bpp.run_decorator(md=about)
     def inner() -> MsgGenerator[Any]:
         for detector in detectors:
-            yield from bps.prepare(detector, frames, group="prepare")
-        yield from bps.prepare(actuator, way, group="prepare")
+            yield from bps.prepare(cast(Any, detector), frames, group="prepare")
+        yield from bps.prepare(cast(Any, actuator), way, group="prepare")
         yield from bps.wait("prepare")
         yield from bps.declare_stream(*detectors, name="primary", collect=True)
         yield from bps.kickoff_all(actuator, *detectors, wait=True)

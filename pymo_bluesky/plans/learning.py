@@ -15,7 +15,7 @@ from typing import Any
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
 import numpy as np
-from bluesky.protocols import Readable
+from bluesky.protocols import Movable, Readable
 from bluesky.utils import MsgGenerator
 
 from ..errors import MissingExtraError, PlanError, PymoError
@@ -58,7 +58,7 @@ Limits = tuple[int, float | None, float | None]  # points, loss, seconds
 @scan_plan
 def adaptive(
     detectors: Sequence[Readable],
-    *args: Any,
+    *args: Movable | Any,
     signal: str,
     max_points: int = 100,
     min_loss: float | None = None,

@@ -16,6 +16,7 @@ from .checking import Problems, check_devices, check_saving
 from .clock import now
 from .pacing import check_pace
 from .reasons import why_decorator
+from .signatures import readable
 
 __all__ = ["log"]
 
@@ -64,12 +65,13 @@ class _Module:
         self.count += 1
 
 
+@readable
 @plan
 def log(
-    modules: Sequence[Readable[Any]] = (),
+    modules: Sequence[Readable] = (),
     *,
     period: float | Mapping[str, float] = 1.0,
-    monitors: Sequence[Readable[Any]] = (),
+    monitors: Sequence[Readable] = (),
     num: int | None = None,
     duration: float | None = None,
     saving: Saving | None = None,

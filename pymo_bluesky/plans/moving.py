@@ -9,18 +9,23 @@ from typing import Any
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
 import numpy as np
+from bluesky.protocols import Movable
 from bluesky.utils import CustomPlanMetadata, MsgGenerator, plan
 
 from ..errors import PlanError
 from .checking import check_devices, check_limits, name_of, positions_now
 from .clock import is_rehearsed
 from .reasons import why_decorator
+from .signatures import readable
 
 __all__ = ["move", "rel_move"]
 
 
+@readable
 @plan
-def move(*args: Any, md: CustomPlanMetadata | None = None) -> MsgGenerator[str]:
+def move(
+    *args: Movable | Any, md: CustomPlanMetadata | None = None
+) -> MsgGenerator[str]:
     """Move actuators together, print where they were and are, and record it.
 
     The run has two points along time: before, and after.
@@ -54,8 +59,11 @@ def move(*args: Any, md: CustomPlanMetadata | None = None) -> MsgGenerator[str]:
     return (yield from _move("move", args, md, relative=False))
 
 
+@readable
 @plan
-def rel_move(*args: Any, md: CustomPlanMetadata | None = None) -> MsgGenerator[str]:
+def rel_move(
+    *args: Movable | Any, md: CustomPlanMetadata | None = None
+) -> MsgGenerator[str]:
     """Move as `move` does, by distances from where the actuators are.
 
     Parameters

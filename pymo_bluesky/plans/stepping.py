@@ -249,7 +249,7 @@ def _spiral(axes: Sequence[np.ndarray]) -> Trajectory:
 @scan_plan
 def sequential(
     detectors: Sequence[Readable],
-    *args: Any,
+    *args: Movable | Any,
     step: Sequence[float] | None = None,
     num: Sequence[int] | None = None,
     averaging: int = 1,

@@ -1,4 +1,4 @@
-"""A plan that is queued runs in our profile, and its dataset appears: for real."""
+"""Our plans can be queued; one that is runs in our profile, and its dataset appears."""
 
 import json
 import subprocess
@@ -11,8 +11,9 @@ import pytest
 from extras import needs, needs_program
 from hardware.conftest import free_port
 
-from pymo_bluesky import open_dataset
+from pymo_bluesky import load_devices, open_dataset, plans
 from pymo_bluesky.cli import main
+from pymo_bluesky.devices.flyer import Flyer
 
 pytestmark = pytest.mark.extras
 
@@ -61,6 +62,85 @@ def queue(tmp_path_factory):
         server(manager, folder / "manager.log", env) as process,
     ):
         yield Asking(control, folder, process, env)
+
+
+ONE = [["photodiode"]]
+QUEUED = {  # what a queue is given: names in place of devices
+    "scan_1d": ([*ONE, "x", 0, 1], {"num": 3, "order": "random", "seed": 1}),
+    "scan_2d": ([*ONE, "y", 0, 1, "x", 0, 1], {"num": [2, 3]}),
+    "sequential": ([*ONE, "y", 0, 1, "x", 0, 1], {"num": [2, 3]}),
+    "tabular": ([*ONE, ["y", "x"], [[0, 1], [1, 2]]], {"step": 0.5}),
+    "adaptive": ([*ONE, "x", 0, 1], {"signal": "photodiode_signal", "min_loss": 0.1}),
+    "snapshot": ([["camera"]], {"background": True, "md": {"sample": "gold"}}),
+    "continuous": ([["camera"]], {"num": 3, "duration": 2.5}),
+    "timelapse": ([["camera"], 3, 0.1], {}),
+    "log": ([["camera", "photodiode"]], {"period": {"camera": 0.1}, "num": 2}),
+    "take_background": ([["camera"]], {"shutter": "power"}),
+    "drop_background": ([["camera"]], {}),
+    "move": (["x", 1.5, "y", 2], {}),
+    "rel_move": (["x", 1.5], {}),
+    "fly_1d": (["flyer", 0, 1], {"num": 4}),
+    "fly_async": ([["camera"], "x", 0, 1], {"num": 4}),
+}
+QUEUED |= {
+    f"rel_{name}": QUEUED[name]
+    for name in ("scan_1d", "scan_2d", "sequential", "tabular", "adaptive")
+}
+
+
+@pytest.fixture(scope="module")
+def offered():
+    """Our plans and the simulated lab, as a worker of the queue describes them."""
+    ops = needs("bluesky_queueserver.manager.profile_ops", "queueserver")
+    lab = dict(load_devices("simulated_lab"))
+    lab["flyer"] = Flyer(name="flyer", actuator=lab["x"], detector=lab["camera"])
+    ours = {name: getattr(plans, name) for name in plans.__all__}
+    found = ops.existing_plans_and_devices_from_nspace(nspace={**lab, **ours})
+    return ops, *found
+
+
+@pytest.mark.parametrize("name", QUEUED)
+def test_each_plan_is_taken_with_names_of_devices(offered, name):
+    ops, known, devices, functions, objects = offered
+    args, kwargs = QUEUED[name]
+    plan = {"name": name, "args": args, "kwargs": kwargs, "item_type": "plan"}
+    assert ops.validate_plan(plan, allowed_plans=known, allowed_devices=devices) == (
+        True,
+        "",
+    )
+    made = ops.prepare_plan(
+        {**plan, "user_group": "primary"},
+        plans_in_nspace=functions,
+        devices_in_nspace=objects,
+        allowed_plans={"primary": known},
+        allowed_devices={"primary": devices},
+    )
+    given = [*flat(made["args"]), made["kwargs"].get("shutter")]
+    assert not [value for value in given if isinstance(value, str)]
+    assert [about for about in known[name]["parameters"] if "annotation" in about]
+
+
+def flat(values):
+    """The values of lists in lists."""
+    for value in values:
+        yield from flat(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def test_every_plan_is_offered_and_a_wrong_call_refused(offered):
+    ops, known, devices, *_ = offered
+    assert set(known) == set(QUEUED)
+    wrong = {
+        "continuous": ([["camera"]], {"num": "ten"}),
+        "snapshot": ([3], {}),
+        "scan_1d": ([*ONE, "x", 0, 1], {"num": 3, "order": "zigzag"}),
+    }
+    for name, (args, kwargs) in wrong.items():
+        plan = {"name": name, "args": args, "kwargs": kwargs, "item_type": "plan"}
+        taken, why = ops.validate_plan(
+            plan, allowed_plans=known, allowed_devices=devices
+        )
+        assert not taken
+        assert "Input should be" in why
 
 
 class Asking:
@@ -122,8 +202,8 @@ def opened(queue):
 
 
 def test_plans_and_devices_are_listed(opened):
-    plans = opened.ask("plans_allowed", user_group="primary")
-    assert {"count", "scan", "grid_scan", "mv"} <= set(plans["plans_allowed"])
+    allowed = opened.ask("plans_allowed", user_group="primary")["plans_allowed"]
+    assert {"count", "scan", "grid_scan", "mv", *QUEUED} <= set(allowed)
     devices = opened.ask("devices_allowed", user_group="primary")
     names = set(devices["devices_allowed"])
     assert {"x", "y", "power", "camera", "photodiode", "thermometer"} <= names
