@@ -8,6 +8,7 @@ import time
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pexpect
 import pytest
@@ -29,6 +30,8 @@ def home(tmp_path, monkeypatch):
     """A user without display, whose folders are empty."""
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "PYMO_DATA"):
         monkeypatch.delenv(name, raising=False)
+    # A new user's first plot makes a cache of fonts, and says so when that takes long.
+    monkeypatch.setenv("MPLCONFIGDIR", matplotlib.get_cachedir())
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
     return tmp_path
