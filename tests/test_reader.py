@@ -12,6 +12,7 @@ from specimens import unpacked
 
 from pymo_bluesky import export, open_dataset, replay
 from pymo_bluesky.errors import FormatError, MissingExtraError, NotFoundError, PymoError
+from pymo_bluesky.layouts.attributes import decode, encode
 from pymo_bluesky.layouts.dates import read_date
 from pymo_bluesky.layouts.pickled import plain_value
 
@@ -114,6 +115,45 @@ def test_attributes_are_decoded_and_dates_put_right(real, snaked):
 def test_a_date_with_minutes_and_months_exchanged(text, expected):
     found = read_date(text)
     assert (found and found.isoformat()) == expected
+
+
+@pytest.mark.parametrize("text", ["mm", "", "it's", "a\\b", "np.int64(3)", "µ\n", "'"])
+def test_texts_of_attributes_are_what_was_written(text):
+    assert decode(encode("units", text)) == text
+
+
+@pytest.mark.parametrize("name", ["p05", "p18", "p23"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_ends_of_a_scan_are_its_start_and_how_it_ended(name, layout, tmp_path):
+    documents = load(stream(name))
+    stop = next((doc for kind, doc in documents if kind == "stop"), {})
+    with open_dataset(exported(name, tmp_path, layout)) as dataset:
+        start, status = dataset.ends(dataset.scans[0])
+    assert start == documents[0][1]
+    assert status == stop.get("exit_status", "no stop")
+
+
+def test_a_scan_whose_last_document_is_cut_off_has_its_start(snaked):
+    with h5py.File(snaked, "r+") as file:
+        (raw,) = (name for name in file if name.lower().startswith("raw"))
+        loose = file[f"{raw}/Scan000/Documents/Loose"]
+        loose.resize((len(loose) - 9,))
+    with open_dataset(snaked) as dataset:
+        start, status = dataset.ends(dataset.scans[0])
+    assert (start["plan_name"], status) == ("grid_scan", "success")
+
+
+def test_the_end_of_very_many_documents_is_not_looked_for(tmp_path):
+    """A scan has one document for each frame of a camera that writes files."""
+    start = {"uid": "4b1d", "time": 0.0, "note": "x" * 2**20}
+    stop = {"uid": "5c2e", "run_start": "4b1d", "time": 1.0, "exit_status": "abort"}
+    (path,) = export([("start", start), ("stop", stop)], tmp_path, "a")["pymodaq"]
+    with h5py.File(path, "r+") as file:
+        name = "exit_status"
+        value = file["RawData/Scan000"].attrs[name].replace(b"abort", b"other")
+        file["RawData/Scan000"].attrs[name] = value
+    with open_dataset(path) as dataset:
+        assert dataset.ends(dataset.scans[0])[1] == "other"
 
 
 def test_settings_are_a_tree_and_rois_are_told(real):

@@ -6,11 +6,13 @@ import fcntl
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import FormatError, Problem, PymoError, printable
-from ..reader import Dataset, Scan
 from .entries import Entry
+
+if TYPE_CHECKING:
+    from ..reader import Dataset
 
 __all__ = ["look_into", "start_of"]
 
@@ -39,13 +41,16 @@ def look_into(path: str) -> dict[str, Any]:
             "another program is writing it; what it adds is listed when it is closed",
             again=True,
         )
+    from ..reader import Dataset  # by who looks, not by who asks another process
+
     runs: list[Any] = []
     problems: list[Problem] = []
     try:
         with Dataset(Path(path)) as dataset:
             for scan in dataset.scans:
                 try:
-                    start, status = _about(scan)
+                    start, status = dataset.ends(scan)
+                    _check(start)
                     entry = Entry.of(Path(path), scan.path, scan.name, start, status)
                     runs.append([entry.packed(), dict(start)])
                 except (PymoError, *_DAMAGE) as error:
@@ -68,10 +73,13 @@ def start_of(entry: Entry) -> Mapping[str, Any]:
     NotFoundError, FormatError
         When the file is gone or damaged, or holds another run in that place.
     """
+    from ..reader import Dataset
+
     with Dataset(entry.path) as dataset:
         for scan in dataset.scans:
             if scan.path == entry.node:
-                start = _start(scan.outline())
+                start, _ = dataset.ends(scan)
+                _check(start)
                 if start["uid"] == entry.uid:
                     return start
     raise FormatError(
@@ -79,23 +87,9 @@ def start_of(entry: Entry) -> Mapping[str, Any]:
     )
 
 
-def _about(scan: Scan) -> tuple[Mapping[str, Any], str]:
-    """Start document and exit status of a scan."""
-    documents = scan.outline()
-    start = _start(documents)
-    # A scan of ours repeats it in its attributes, where it is found faster.
-    status = scan.exit_status
-    if not status:
-        stops = [doc for name, doc in documents if name == "stop"]
-        status = stops[-1].get("exit_status") if stops else ""
-    return start, str(status or "")
-
-
-def _start(documents: Iterator[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
-    name, start = next(documents, ("", {}))
-    if name != "start" or not start.get("uid"):
+def _check(start: Mapping[str, Any]) -> None:
+    if not start.get("uid"):
         raise FormatError("its documents do not begin with that of a run's start")
-    return start
 
 
 def _held(path: str) -> bool:

@@ -78,6 +78,9 @@ class Decoded(Mapping[str, Any]):
 
 _EVALUATED = (str, int, float, bool, bytes, tuple, list)
 _NUMPY = re.compile(r"\bnp\.(?:float\d*|u?int\d*|str_|bytes_)\(([^()]*)\)")
+_TEXT = re.compile(r"'([^'\\\x00-\x1f\ud800-\udfff]*)'")
+"""The repr of a text without escapes, which most values are: read at once."""
+
 _SHORT = 200
 _MAX_TEXT = 64 * 2**20
 
@@ -199,6 +202,9 @@ def _unwrapped(text: str) -> Any:
         return text
     if kind == "NoneType":
         return None
+    text_alone = _TEXT.fullmatch(data) if kind == "str" else None
+    if text_alone is not None:
+        return text_alone[1]
     if data in ("np.True_", "np.False_"):
         return data == "np.True_"
     if data in ("nan", "inf", "-inf"):

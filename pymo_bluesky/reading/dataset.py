@@ -21,7 +21,7 @@ from ..layouts.assembling import assemble, xml_bytes
 from ..layouts.pickled import plain_value
 from ..layouts.recognising import Seen, Watch, look, roots
 from ..layouts.table import Role
-from ..replaying.loose import has_documents, loose_documents, stored_index
+from ..replaying.loose import has_documents, loose_documents, loose_ends, stored_index
 from ..settings import Parameter
 from ..store.nodes import Node
 from ..store.opening import LazyArray, Source, Tree
@@ -308,13 +308,28 @@ class Dataset(Shown):
                 found.append(Problem(where, "error", "unreadable", message))
         return found
 
+    def ends(self, scan: Scan) -> tuple[dict[str, Any], str]:
+        """Start document of a scan (empty when there is none), and its exit status."""
+        with self._group_of(scan) as node:
+            found = loose_ends(node)
+        documents = [*(self.outline(scan) if found is None else found)] or [("", {})]
+        (name, start), (end, stop) = documents[0], documents[-1]
+        status = stop.get("exit_status") if end == "stop" else scan.exit_status
+        return start if name == "start" else {}, str(status or "")
+
     @contextmanager
     def _documents_of(self, scan: Scan) -> Iterator[tuple[Node, bool]]:
         """The group of a scan, and whether it holds documents; damage is told."""
+        with self._group_of(scan) as node:
+            yield node, has_documents(node) and scan.path not in self._given_up
+
+    @contextmanager
+    def _group_of(self, scan: Scan) -> Iterator[Node]:
+        """The group of a scan; damage of its documents is told."""
         with self._source.opened() as tree:
             node = tree.node(scan.path)
             try:
-                yield node, has_documents(node) and scan.path not in self._given_up
+                yield node
             except FormatError:
                 raise
             except DAMAGE as error:

@@ -5,6 +5,8 @@ Light, for a listing of a thousand scans asks for no more than that.
 
 from __future__ import annotations
 
+import contextlib
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, cast
 
@@ -18,12 +20,15 @@ __all__ = [
     "has_documents",
     "lines_of",
     "loose_documents",
+    "loose_ends",
     "stored_index",
     "text_lines",
     "without_keys",
 ]
 
 _TEXT = 2**20
+
+Document = tuple[str, dict[str, Any]]
 
 
 def text_lines(scan: ScanNode, name: str) -> Iterator[bytes]:
@@ -78,8 +83,7 @@ def loose_documents(scan: ScanNode) -> Iterator[tuple[str, dict[str, Any]]]:
         When the document store is damaged.
     """
     for line in text_lines(scan, "Loose"):
-        name, doc = from_json(line)
-        yield name, doc
+        yield _document(line)
 
 
 def without_keys(
@@ -123,3 +127,30 @@ def _parted(value: Any, lost: Collection[str]) -> Any:
     if isinstance(value, list):
         return [one for one in cast(list[Any], value) if one not in lost]
     return value
+
+
+def loose_ends(scan: ScanNode) -> list[Document] | None:
+    """The first document of a scan and the last; None when there is no document store.
+
+    Of a scan with very many documents the last is not looked for, and a damaged last
+    one is left out: what the scan is, its start says.
+
+    Raises
+    ------
+    FormatError
+        When the first is damaged.
+    """
+    node = scan.get("Documents/Loose")
+    if node is None:
+        return None
+    lines = lines_of(node)
+    found = [_document(next(lines, b""))]
+    if node.shape[0] <= _TEXT:
+        with contextlib.suppress(FormatError):
+            found += map(_document, deque(lines, maxlen=1))
+    return found
+
+
+def _document(line: bytes) -> Document:
+    name, doc = from_json(line)
+    return name, doc

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
-from h5py import h5l, h5o  # pyright: ignore[reportAttributeAccessIssue]
+from h5py import h5i, h5l, h5o  # pyright: ignore[reportAttributeAccessIssue]
 
 from ..errors import FormatError, PymoError, printable
 from .attributes import Attributes, as_text, size_of
@@ -323,14 +323,19 @@ class Node:
             found = h5o.open(here, key)
             if isinstance(found, h5py.h5g.GroupID):
                 found = h5py.Group(found)
-            elif kind == h5l.TYPE_HARD:
-                found = self._object[name]
+            elif isinstance(found, h5py.h5d.DatasetID):
+                found = h5py.Dataset(found, readonly=_is_read_only(found))
         except (*_UNREADABLE, UnicodeError) as error:
             return f"damaged ({error})"
         if isinstance(found, h5py.Group | h5py.Dataset):
             path = f"{self.path.rstrip('/')}/{as_text(name)}"
             return Node(found, path, self.rules)
         return "neither a group nor an array"
+
+
+def _is_read_only(found: Any) -> bool:
+    """Whether h5py may keep the shape of an array: nobody can change it."""
+    return h5i.get_file_id(found).get_intent() == h5py.h5f.ACC_RDONLY
 
 
 def _attribute(node: Any, name: str | bytes, rules: Rules) -> Any:

@@ -40,6 +40,7 @@ class Tree:
     def __init__(self, file: h5py.File, rules: Rules | None = None) -> None:
         self._file = file
         self._rules = rules or Rules()
+        self._root: Node | None = None
 
     def close(self) -> None:
         """Let go of the file."""
@@ -48,8 +49,10 @@ class Tree:
     @property
     def root(self) -> Node:
         """Its root."""
-        with damage_told("/"):
-            return Node(self._file["/"], "/", self._rules)
+        if self._root is None:
+            with damage_told("/"):
+                self._root = Node(self._file["/"], "/", self._rules)
+        return self._root
 
     @property
     def name(self) -> str:

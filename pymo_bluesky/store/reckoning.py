@@ -26,14 +26,15 @@ def refusal(array: h5py.Dataset, rules: Rules) -> str:
     """Why the values of an array are not read; empty when they are."""
     if array.shape is None:
         return "it has no values"
-    leads = _leading(array, rules)
-    if leads:
-        return leads
-    rows = h5py.check_vlen_dtype(array.dtype) == np.uint8
-    text = h5py.check_string_dtype(array.dtype) is not None
-    if array.dtype.hasobject and not rows and not text:
-        return f"values of type {array.dtype} are not understood"
-    plist = array.id.get_create_plist()
+    dtype, plist = array.dtype, array.id.get_create_plist()
+    if plist.get_layout() == h5py.h5d.VIRTUAL or plist.get_external_count():
+        leads = _leading(array, rules)
+        if leads:
+            return leads
+    if dtype.hasobject:
+        rows = h5py.check_vlen_dtype(dtype) == np.uint8
+        if not rows and h5py.check_string_dtype(dtype) is None:
+            return f"values of type {dtype} are not understood"
     filters = [plist.get_filter(n)[0] for n in range(plist.get_nfilters())]
     if len(set(filters)) < len(filters):
         return "it is compressed twice over"
@@ -49,8 +50,6 @@ def refusal(array: h5py.Dataset, rules: Rules) -> str:
 
 def _leading(array: h5py.Dataset, rules: Rules) -> str:
     """Why the other files that an array leads to are not opened."""
-    if not array.is_virtual and not array.external:
-        return ""
     if not rules.allowed and array.is_virtual:
         return (
             "its values lie in other files (a virtual dataset), which are opened only "
@@ -75,13 +74,16 @@ def too_costly(array: h5py.Dataset, key: Any, rules: Rules) -> str:
     wanted = math.prod(shape) * item
     if wanted > rules.free:
         wanted = _selected(shape, key) * item
-    chunks = array.chunks
-    if chunks and array.id.get_create_plist().get_nfilters():
-        wanted = max(wanted, math.prod(chunks) * item)
+    plist = array.id.get_create_plist()
+    if plist.get_layout() == h5py.h5d.CHUNKED and plist.get_nfilters():
+        # A chunk is unpacked whole.
+        wanted = max(wanted, math.prod(plist.get_chunk()) * item)
+    if wanted <= rules.free:
+        return ""
     stored = int(array.id.get_storage_size())
-    if array.is_virtual and wanted > rules.free:
+    if array.is_virtual:
         stored = _stored_elsewhere(array)
-    if wanted <= max(rules.free, MAX_RATIO * stored):
+    if wanted <= MAX_RATIO * stored:
         return ""
     return (
         f"{wanted:,} bytes were to be read where {stored:,} lie in the file, more than "
