@@ -156,6 +156,13 @@ def test_the_end_of_very_many_documents_is_not_looked_for(tmp_path):
         assert dataset.ends(dataset.scans[0])[1] == "other"
 
 
+def test_texts_that_grow_are_unpacked_in_small_pieces(snaked):
+    """A listing unpacks one of each scan."""
+    with h5py.File(snaked) as file:
+        (raw,) = (name for name in file if name.lower().startswith("raw"))
+        assert file[f"{raw}/Scan000/Documents/Loose"].chunks == (8192,)
+
+
 def test_settings_are_a_tree_and_rois_are_told(real):
     scan = open_dataset(real).scans[0]
     camera = scan.detectors[0]
