@@ -13,6 +13,7 @@ from corpus import load, stream
 from pymo_bluesky import export, open_catalog
 from pymo_bluesky.catalog import index
 from pymo_bluesky.catalog.kept import Kept, cache_folder
+from pymo_bluesky.cli import main
 
 NAMES = ("p01", "p02", "p05")
 
@@ -71,6 +72,33 @@ class TestTheSecondTime:
         assert told(again) == first
         assert len(again.search(plan_name="grid_scan")) == 1
         assert opened == []
+
+    def test_a_file_alone_is_not_opened_either(self, folder, opened, capsys):
+        """`ls FILE` and the catalog of its folder know what the other found."""
+        (path,) = (folder / "below").glob("p02.h5")
+        assert main(["ls", "--json", str(path)]) == 0
+        first = capsys.readouterr().out
+        assert opened == [path]
+        open_catalog(folder / "below").problems  # noqa: B018
+        assert len(opened) == len(NAMES)
+        assert main(["ls", "--json", str(path)]) == 0
+        assert capsys.readouterr().out == first
+        assert len(opened) == len(NAMES)
+
+    def test_a_file_alone_that_changed_is_opened(self, folder, opened, capsys):
+        path = folder / "below" / "p02.h5"
+        main(["ls", str(path)])
+        os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+        main(["ls", str(path)])
+        assert opened == [path, path]
+
+    def test_a_listing_that_is_known_imports_no_numpy(self, folder):
+        code = "import sys; from pymo_bluesky.cli import main; main(['ls', "
+        code += "sys.argv[1]]); print(*{'numpy', 'h5py'} & {*sys.modules})"
+        words = [sys.executable, "-c", code, str(folder / "below" / "p02.h5")]
+        for known in ("numpy", ""):  # which packs what the other process is asked
+            done = subprocess.run(words, capture_output=True, text=True, check=True)
+            assert done.stdout.splitlines()[-1] == known
 
     def test_a_process_of_its_own(self, folder):
         code = "import sys; from pymo_bluesky import open_catalog; "

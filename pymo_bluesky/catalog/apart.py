@@ -13,16 +13,18 @@ import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import CrashError, Problem, PymoError
-from ..isolation import Limits, Worker, run_each
 from .entries import RETRY_SECONDS, Entry, File, Stamp
 from .looking import look_into
 
+if TYPE_CHECKING:
+    from ..isolation import Worker
+
 __all__ = ["Starts", "look_at"]
 
-_LIMITS = Limits(seconds=120.0)
+_SECONDS = 120.0
 _FEW = 32
 """Files below which one process, that stays, is faster than several new ones."""
 
@@ -60,10 +62,15 @@ def look_at(
 def _answers(names: Iterable[str]) -> Iterator[tuple[str, Any]]:
     """What `look_into` says of each file, or the error that it ended with."""
     jobs = [(name,) for name in names]
+    if not jobs:
+        return
+    from ..isolation import Limits, run_each  # numpy: what is known needs none
+
     if len(jobs) >= _FEW:
         workers = min(len(os.sched_getaffinity(0)), len(jobs) // (_FEW // 2))
+        limits = Limits(seconds=_SECONDS)
         for (name,), answer in run_each(
-            look_into, jobs, workers=workers, limits=_LIMITS
+            look_into, jobs, workers=workers, limits=limits
         ):
             yield name, answer
         return
@@ -77,7 +84,9 @@ def _answers(names: Iterable[str]) -> Iterator[tuple[str, Any]]:
 @cache
 def _worker(pid: int) -> Worker:
     """The process that looks for this one; a fork must not write into its pipe."""
-    worker = Worker(_LIMITS)
+    from ..isolation import Limits, Worker
+
+    worker = Worker(Limits(seconds=_SECONDS))
 
     def end() -> None:
         if os.getpid() == pid:

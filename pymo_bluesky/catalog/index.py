@@ -20,12 +20,30 @@ from .entries import Entry, File, Stamp
 from .kept import Kept
 from .looking import start_of
 
-__all__ = ["Index"]
+__all__ = ["Index", "look_at_one"]
 
 _BATCH = 256
 """Files that are looked into before what was found is kept."""
 
 _log = logging.getLogger("pymo_bluesky")
+
+
+def look_at_one(path: Path) -> File:
+    """What one file holds; from the index of its folder, when that knows it.
+
+    Parameters
+    ----------
+    path
+        Of the file, absolute.
+    """
+    kept, stamp = Kept(path.parent), Stamp.of(path.stat())
+    known = kept.files(path).get(path)
+    if known is not None and known.holds(stamp):
+        return known
+    ((_, file, starts),) = look_at({path: stamp}, {})
+    if file.settled(time.time_ns()):
+        kept.save({path: (file, starts)})
+    return file
 
 
 class Index:

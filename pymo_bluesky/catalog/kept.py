@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from ..errors import FormatError, Problem
-from ..values import from_json, to_json
 from .entries import Entry, File, Stamp
 
 __all__ = ["Kept", "cache_folder"]
@@ -76,10 +75,13 @@ class Kept:
         name = f"{hashlib.sha256(real).hexdigest()[:32]}.sqlite3"
         self.path = folder / name if folder else None
 
-    def files(self) -> dict[Path, File]:
-        """What is known of each file."""
+    def files(self, alone: Path | None = None) -> dict[Path, File]:
+        """What is known of each file, or of one alone."""
         found: dict[Path, File] = {}
-        for name, about, crc in self._rows("SELECT path, about, crc FROM files"):
+        query, parameters = "SELECT path, about, crc FROM files", ()
+        if alone is not None:
+            query, parameters = f"{query} WHERE path = ?", (self._name(alone),)
+        for name, about, crc in self._rows(query, parameters):
             path = self._directory / os.fsdecode(name)
             with contextlib.suppress(*_DAMAGE):
                 found[path] = _file_from(path, _checked(about, crc))
@@ -92,6 +94,8 @@ class Kept:
 
         Texts of more than 4096 characters are left out of them.
         """
+        from ..values import from_json  # numpy: a listing needs none
+
         wanted = {(self._name(entry.path), entry.node): entry for entry in entries}
         query, parameters = "SELECT path, node, start, crc FROM starts", ()
         if len(wanted) == 1:
@@ -202,6 +206,8 @@ def _packed(file: File) -> bytes:
 
 
 def _packed_start(start: Mapping[str, Any]) -> bytes:
+    from ..values import to_json
+
     return zlib.compress(to_json(_shortened(start)).encode(), 1)
 
 

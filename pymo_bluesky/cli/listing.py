@@ -172,12 +172,11 @@ def _of_folder(folder: Path) -> tuple[list[_Line], list[Problem]]:
 
 def _of_file(path: Path) -> tuple[list[_Line], list[Problem]]:
     """Scans of a dataset, with their places in it."""
-    from ..catalog.apart import look_at
-    from ..catalog.entries import Stamp
+    from ..catalog.index import look_at_one
 
     if not path.is_file():
         raise NotFoundError(f"there is no file or folder {path}")
-    ((_, found, _),) = look_at({path: Stamp.of(path.stat())}, {})
+    found = look_at_one(path.absolute())
     lines = [_Line.of(place, path, entry) for place, entry in enumerate(found.entries)]
     return lines, list(found.problems)
 
