@@ -67,6 +67,14 @@ CERTAIN: dict[str, list[Operation]] = {
         array("/s/w", (3, 2), "<f2", data=rows(3, "<f2")),
     ],
     "nothing": [array("/s/x", (0, 2), growing=True)],
+    "attributes that are set later": [
+        MakeGroup("/s/x", PLAIN),
+        array("/s/y", (3, 2), attributes=PLAIN),
+        SetAttributes("/s/x", {"pixmap2D": "p" * 5_000, "units": "mm"}),
+        SetAttributes("/s/x", {"units": "m"}),
+        SetAttributes("/s/y", {"pixmap1D": "p" * 5_000}),
+        WriteSlab("/s/y", (0, 0), rows(3)),
+    ],
 }
 READ: dict[str, list[Operation]] = {
     "a long text": [MakeGroup("/s/x", {"a": "a" * 70_000})],
@@ -87,7 +95,10 @@ READ: dict[str, list[Operation]] = {
         WriteSlab("/s/x", (0, 1), rows(3)[:, 1:]),
     ],
     "other values": [array("/s/x", (3,), "<i4", data=np.ones(3, "<i8"))],
-    "changed later": [MakeGroup("/s/x", PLAIN), SetAttributes("/s/x", {"TITLE": "a"})],
+    "changed later": [
+        MakeGroup("/s/x", PLAIN),
+        SetAttributes("/s/x", {"TITLE": "a" * 70_000}),
+    ],
 }
 
 

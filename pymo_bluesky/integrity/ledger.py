@@ -17,7 +17,15 @@ from typing import Any, cast
 import numpy as np
 
 from ..filed import Filed
-from ..operations import Append, MakeArray, MakeGroup, MakeVirtual, Operation, WriteSlab
+from ..operations import (
+    Append,
+    MakeArray,
+    MakeGroup,
+    MakeVirtual,
+    Operation,
+    SetAttributes,
+    WriteSlab,
+)
 from ..store import attribute_as_read
 from .digests import Digest, about_form, about_parts, as_part, row_check
 from .passing import PassedRows
@@ -42,6 +50,8 @@ class _Entry:
         CRC-32 of its first values, and how many they are; None: they have to be read.
     passed
         Rows that came from a file, with their checksums.
+    given
+        Its attributes, should some be changed; None: then they have to be read.
     """
 
     attributes: int | None
@@ -50,6 +60,15 @@ class _Entry:
     values: int | None = 0
     written: int = 0
     passed: PassedRows | None = None
+    given: Mapping[str, Any] | None = None
+
+    def change(self, attributes: Mapping[str, Any]) -> None:
+        """Take note of attributes that are set later (thumbnails)."""
+        if self.given is None:
+            self.attributes = None
+        else:
+            self.given = {**self.given, **attributes}
+            self.attributes = _about(self.given, is_array=self.dtype is not None)
 
 
 class Ledger:
@@ -81,7 +100,8 @@ class Ledger:
         """Take note of one operation."""
         match operation:
             case MakeGroup(path, attributes):
-                self._nodes[path] = _Entry(_about(attributes, is_array=False))
+                about = _about(attributes, is_array=False)
+                self._nodes[path] = _Entry(about, given=attributes)
             case MakeArray():
                 self._nodes[operation.path] = _made(operation)
             case MakeVirtual():
@@ -90,6 +110,8 @@ class Ledger:
                 _write(self._nodes.get(path), start, values)
             case Append(path, values):
                 self._append(path, values)
+            case SetAttributes(path, attributes) if path in self._nodes:
+                self._nodes[path].change(attributes)
             case _ if operation.path in self._nodes:  # it is not what it was
                 self._nodes[operation.path] = _Entry(None, values=None)
             case _:
@@ -164,7 +186,7 @@ def _made(made: MakeArray) -> _Entry:
     if made.text or not plain:
         return _Entry(about if made.text else None, values=None)
     passed = PassedRows(made.shape, made.dtype, made.fill)
-    entry = _Entry(about, made.shape, made.dtype, passed=passed)
+    entry = _Entry(about, made.shape, made.dtype, passed=passed, given=made.attributes)
     if made.data is not None:
         _write(entry, (0,) * len(made.shape), made.data)
     return entry
