@@ -5,13 +5,14 @@ Every row of every table is tested, with every parent that it can have.
 
 import ast
 import json
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
 from pymo_bluesky.errors import LayoutError
 from pymo_bluesky.layouts import LAYOUTS, Role, layout_named
-from pymo_bluesky.layouts.attributes import decode, encode
+from pymo_bluesky.layouts.attributes import decode, decode_plain, encode
 
 LETTERED = ("{X}", "{x}")
 # What PyMoDAQ 5.3 passes to DataWithAxes itself: an attribute of such a name on a node
@@ -241,14 +242,40 @@ def test_an_ordinary_title_stands_as_it_is():
         "[x for x in ().__class__.__bases__]",
         "np.load('x', allow_pickle=True)",
         "(" * 100_000,
+        f"({'0,' * 1_000_000})",
+        f"({'[],' * 1_000_000})",
+        "''" * 1_000_000,
+        f"0x{'f' * 5000}",
     ],
-    ids=["call", "comprehension", "numpy", "deep"],
+    ids=[
+        *("call", "comprehension", "numpy", "deep", "numbers", "lists", "texts"),
+        "unprinted",
+    ],
 )
 def test_an_attribute_is_never_evaluated(hostile, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = json.dumps({"module": "builtins", "type": "str", "data": hostile})
     assert decode(text) == text
     assert not list(tmp_path.iterdir())
+
+
+def test_json_of_lists_is_not_made_lists_of(monkeypatch):
+    """They would take twenty times the memory of their text."""
+    text = f'{{"module": "builtins", "type": "list", "data": [{"[]," * 30_000}[]]}}'
+    loads = Mock(side_effect=AssertionError)
+    monkeypatch.setattr("pymo_bluesky.layouts.attributes.json.loads", loads)
+    assert decode(text) == text
+
+
+@pytest.mark.parametrize("value", [1.5, "it's \\ µ\n", b"<a>'\"</a>"])
+def test_a_long_attribute_comes_back_as_it_was(value):
+    value = value * 20_000 if not isinstance(value, float) else [value] * 20_000
+    assert decode(encode("settings", value)) == value
+
+
+def test_a_pickle_of_containers_in_each_other_stays_bytes():
+    hostile = b"\x80\x02)" + b"\x85" * 50_000 + b"."
+    assert not isinstance(decode_plain(hostile), tuple)
 
 
 @pytest.mark.parametrize(

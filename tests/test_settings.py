@@ -407,6 +407,12 @@ def _element(type_, text):
     return element
 
 
+@pytest.mark.parametrize("text", [f"[{'0,' * 150_000}]", f"0x{'f' * 5000}"])
+def test_what_would_fill_memory_or_cannot_be_printed_is_no_literal(text):
+    with pytest.raises(ValueError, match="too long"):
+        literal(text)
+
+
 @pytest.mark.parametrize(
     "note", ["pymo_value", "pymo_name", "pymo_type", "pymo_limits", "pymo_extra"]
 )

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import pickletools
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, cast
 
 __all__ = ["plain_value"]
 
 _MARK = object()
 _MOST_OPCODES = 100_000
+_MOST_NESTING = 60
 _PUSHING = {
     *("STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "SHORT_BINUNICODE"),
     *("BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
@@ -73,7 +74,24 @@ def plain_value(data: bytes) -> Any:
         raise ValueError(f"a damaged pickle ({error})") from error
     if len(stack) != 1 or stack[0] is _MARK:
         raise ValueError("a pickle that leaves not one value")
+    _check_nesting(stack[0])
     return stack[0]
+
+
+def _check_nesting(value: Any) -> None:
+    """Refuse what Python could not show."""
+    level: list[Any] = [value]
+    for _ in range(_MOST_NESTING):
+        level = [item for part in level for item in _parts(part)]
+        if not level:
+            return
+    raise ValueError(f"a pickle of more than {_MOST_NESTING} containers in each other")
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return cast(dict[Any, Any], value).items()
+    return cast(list[Any], value) if isinstance(value, tuple | list) else ()
 
 
 def _run(data: bytes, stack: list[Any], memo: dict[int, Any]) -> None:

@@ -9,17 +9,35 @@ from __future__ import annotations
 
 import ast
 import datetime
+import itertools
 import math
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, cast
 
 import numpy as np
 
-__all__ = ["as_float", "literal", "plain", "same", "source"]
+__all__ = [
+    "as_float",
+    "is_involved",
+    "is_one_text",
+    "literal",
+    "plain",
+    "same",
+    "source",
+]
 
 MAX_TEXT = 4_000_000
 """Longer texts are not parsed as Python; they stay text."""
+
+MAX_TOKENS = 200_000
+"""Python's parser takes 1 kB for each element of a list: more would fill memory."""
+
+_TOKEN = re.compile(r"\d[\w.]*|[^\W\d]\w*|[^\w\s]")
+_SHORT = 3000
+# Integers that Python reads, but refuses to print.
+_UNPRINTED = re.compile(r"\b0[xXoObB]\w{3000}")
 
 MAX_NESTING = 60
 """Containers inside containers, far below where parser and recursion give up."""
@@ -187,7 +205,7 @@ def literal(text: str) -> Any:
     ...
     ValueError: not a literal: "__import__('os').getcwd()"
     """
-    if len(text) > MAX_TEXT:
+    if len(text) > MAX_TEXT or is_involved(text):
         raise ValueError(f"too long to be a literal: {len(text)} characters")
     try:
         return _value(_parsed(text.strip()))
@@ -195,6 +213,41 @@ def literal(text: str) -> Any:
         raise ValueError(f"not a literal: {text[:80]!r}") from error
     except (MemoryError, RecursionError, OverflowError) as error:
         raise ValueError(f"too involved for a literal: {text[:40]!r}") from error
+
+
+def is_involved(text: str) -> bool:
+    """Whether the value of a text would fill memory, or could not be printed.
+
+    A single text, however long, is neither.
+
+    Examples
+    --------
+    >>> is_involved("(" + "0," * 1_000_000 + ")"), is_involved(repr("a b " * 1_000_000))
+    (True, False)
+    """
+    if len(text) < _SHORT or is_one_text(text):
+        return False
+    if len(text) <= MAX_TOKENS or _UNPRINTED.search(text):
+        return _UNPRINTED.search(text) is not None
+    tokens = itertools.islice(_TOKEN.finditer(text), MAX_TOKENS, None)
+    return next(tokens, None) is not None
+
+
+def is_one_text(source: str) -> bool:
+    r"""Whether source text is that of one text, and nothing else.
+
+    Examples
+    --------
+    >>> is_one_text(r"'it\'s'"), is_one_text("'a', 'b'")
+    (True, False)
+    """
+    if source.startswith("str(") and source.endswith(")"):
+        source = source[4:-1]
+    source = source.removeprefix("b")
+    quote = source[:1]
+    if len(source) < 2 or quote not in ("'", '"') or not source.endswith(quote):
+        return False
+    return quote not in source[1:-1].replace("\\\\", "").replace(f"\\{quote}", "")
 
 
 def _parsed(text: str) -> ast.expr:

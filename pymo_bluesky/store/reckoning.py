@@ -81,6 +81,8 @@ def too_costly(array: h5py.Dataset, key: Any, rules: Rules) -> str:
     if wanted <= rules.free:
         return ""
     stored = int(array.id.get_storage_size())
+    if not array.external:  # many chunks can be the same bytes of the file
+        stored = min(stored, int(array.file.id.get_filesize()))
     if array.is_virtual:
         stored = _stored_elsewhere(array)
     if wanted <= MAX_RATIO * stored:

@@ -11,6 +11,7 @@ import os
 import pickle
 import random
 import re
+import struct
 from pathlib import Path
 
 import h5py
@@ -300,6 +301,13 @@ def long_texts(file):
     file[DATA].attrs["one"] = "x" * 2**25
 
 
+def long_numbers(file):
+    """A number takes two bytes of the text, and a thousand while Python parses it."""
+    data = f"({'0,' * 7_000_000})"
+    text = json.dumps({"module": "builtins", "type": "tuple", "data": data})
+    file[DATA].attrs["distribution"] = text
+
+
 def many_attributes(file):
     node = replaced(file, shape=(4,), dtype="f8", track_order=True)
     for n in range(12_000):
@@ -319,13 +327,40 @@ def long_attributes(file):
     "hostile",
     [
         *(huge_shape, zip_bomb, huge_rows, huge_virtual),
-        *(long_texts, many_attributes, long_attributes),
+        *(long_texts, long_numbers, many_attributes, long_attributes),
     ],
 )
 def test_a_few_bytes_do_not_fill_the_memory(hostile, dataset, frugal):
     with h5py.File(dataset, "r+") as file:
         hostile(file)
     _, texts = frugal(dataset)
+    assert [text for text in texts if REST in text]
+
+
+def test_chunks_that_share_their_bytes_do_not_fill_the_memory(dataset, frugal):
+    """What is stored counts once, however often the file says that it is there."""
+    size, count = 2**20, 600
+    noise = np.random.default_rng(1).integers(0, 256, size // 64, np.uint8)
+    with h5py.File(dataset, "r+") as file:
+        node = replaced(
+            *(file,), shape=(size * count,), dtype="u1", chunks=(size,), compression=1
+        )
+        node[:size] = np.repeat(noise, 64)
+        for n in range(1, count):
+            node.id.write_direct_chunk((n * size,), b"\0" * 8)
+        first, *others = [node.id.get_chunk_info(n) for n in range(count)]
+    data = dataset.read_bytes()
+    for chunk in others:
+        place = struct.pack("<QQ", *chunk.chunk_offset, 0)
+        record = struct.pack("<II", chunk.size, 0) + place
+        shared = struct.pack("<II", first.size, 0) + place
+        data = data.replace(
+            record + struct.pack("<Q", chunk.byte_offset),
+            shared + struct.pack("<Q", first.byte_offset),
+        )
+    dataset.write_bytes(data)
+    _, texts = frugal(dataset)
+    assert [text for text in texts if "bytes were to be read where" in text]
     assert [text for text in texts if REST in text]
 
 
