@@ -30,9 +30,11 @@ from .errors import (
     MissingExtraError,
     NotFoundError,
     PymoError,
+    printable,
 )
 from .journal import ABOUT, SUFFIX, EmptyJournalError, Journal
 from .layouts import Layout, layout_named
+from .names import safe_name
 from .store.filters import require
 
 __all__ = ["Recovered", "cut_off", "recover"]
@@ -71,7 +73,7 @@ class Recovered:
     message: str = ""
 
     def __str__(self) -> str:
-        return f"{self.journal.name}: {self.message}"
+        return printable(f"{self.journal.name}: {self.message}")
 
 
 def recover(path: str | os.PathLike[str]) -> list[Recovered]:
@@ -239,6 +241,9 @@ def _target(journal: Journal, seen: _Seen) -> tuple[Path, Layout]:
     if name in ("", ".", "..") or not seen.start:
         raise JournalError(f"{journal.path} tells neither its dataset nor its run")
     dataset = journal.path.with_name(name)
+    if not name.isprintable() and not os.path.lexists(dataset):
+        # A terminal could not show it; our writer gives no such name to a new dataset.
+        dataset = journal.path.with_name(safe_name(name) or "recovered.h5")
     if not os.path.lexists(dataset):
         make_dataset(dataset, layout, seen.start)
         return dataset, layout

@@ -142,6 +142,14 @@ class TestWhatIsNotWhole:
         (line,) = listed(tmp_path, capsys=capsys)
         assert line["status"] == "interrupted"
 
+    @pytest.mark.parametrize("name", ["", ".", ".."])
+    def test_a_journal_that_names_no_dataset(self, name, tmp_path, capsys):
+        path = tmp_path / f"run{SUFFIX}"
+        with JournalWriter(path, {"run": "4b1d", "dataset": name}) as writer:
+            writer.append("start", {"uid": "4b1d", "time": 1e9})
+        (line,) = listed(tmp_path, capsys=capsys)
+        assert (line["status"], line["uid"]) == ("interrupted", "4b1d")
+
     def test_a_file_that_pymodaq_writes_now(self, dataset, capsys):
         with h5py.File(dataset.with_name("now.h5"), "w") as file:
             file.create_group("RawData")

@@ -19,6 +19,7 @@ from ophyd.sim import SynAxis, SynSignal
 
 from pymo_bluesky import PymodaqWriter, export, recover, replay
 from pymo_bluesky.errors import LayoutError, PymoError, WriteError
+from pymo_bluesky.journal import JournalWriter
 
 
 @pytest.fixture
@@ -303,6 +304,18 @@ def test_a_dataset_that_was_removed_leaves_the_run_in_its_journal(tmp_path):
     assert_same_documents([*documents, stop], replay(found.path))
     after = feed(writer, run_of())
     assert_same_documents(after, replay(writer.path, scan=after[0][1]["uid"]))
+
+
+def test_a_journal_cannot_steer_the_terminal_or_name_files_so(tmp_path):
+    about = {"run": "\x1b[31m", "dataset": "../\x1b[2Jx\u202e.h5", "layout": "pymodaq5"}
+    documents = list(run_of())
+    with JournalWriter(tmp_path / "run.journal", about) as journal:
+        for name, doc in documents:
+            journal.append(name, doc)
+    (found,) = recover(tmp_path)
+    assert str(found).isprintable()
+    assert left_in(tmp_path) == ["[2Jx_.h5"]
+    assert_same_documents(documents, replay(found.path))
 
 
 # ----------------------------------------------------------------------------- export

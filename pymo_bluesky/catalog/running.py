@@ -61,5 +61,6 @@ def open_runs(directory: Path) -> Iterator[OpenRun]:
         except (JournalError, OSError):  # gone, empty, damaged, or of another user
             continue
         if name == "start":
-            dataset = path.with_name(Path(str(journal.about.get("dataset", ""))).name)
-            yield OpenRun(path, dataset, start, alive)
+            # A damaged name is left to `recover`, which refuses it by name.
+            dataset = Path(str(journal.about.get("dataset", ""))).name or path.name
+            yield OpenRun(path, path.with_name(dataset), start, alive)
