@@ -329,12 +329,13 @@ def interrupt(prompt, times):
     """Press Ctrl-C; a second time to pause in the middle of a point.
 
     bluesky takes no notice of a key within 0.1 s of the one before, and may miss one
-    on a busy machine: like a person, press it until it is heard. On a very busy one the
-    point ends, and the run pauses, before the second key.
+    on a busy machine: like a person, press it until it is heard. When the second one is
+    missed the point ends, and the run has paused.
     """
     paused, tries = "RunEngineInterrupted", 12
     for told in ("deferred pause", "hard pause")[:times]:
         for _ in range(tries):
+            time.sleep(0.2)
             prompt.sendintr()
             heard = prompt.expect([told, paused, pexpect.TIMEOUT], timeout=5)
             if heard < 2:
