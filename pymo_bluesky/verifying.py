@@ -32,7 +32,7 @@ from .integrity import (
     top_of,
 )
 from .isolation import Limits, run_isolated
-from .layouts import Layout
+from .layouts import Layout, Role
 from .reading.outline import layout_of, scan_nodes
 from .store import Node, Tree, open_tree
 
@@ -184,6 +184,7 @@ def _all(tree: Tree, found: Verified) -> Iterator[Problem]:
             numbers.add(number)
             yield _damaged(scan.path, error)
     yield from _top(tree, layout, numbers, found.tally)
+    yield from _beside(tree, layout)
     if numbers:
         yield from _later_lines(tree, layout, logged)
 
@@ -251,6 +252,22 @@ def _later_lines(tree: Tree, layout: Layout, logged: int) -> Iterator[Problem]:
         where = printable(log_path(layout))
         message = f"{more:,} lines follow those that were written, some of them empty"
         yield Problem(where, "error", "changed", message)
+
+
+def _beside(tree: Tree, layout: Layout) -> Iterator[Problem]:
+    """What no digest covers must at least open: groups of the root, and NeXus' entry.
+
+    Arrays in the entry are those of the scans, by second names.
+    """
+    groups = [tree.root]
+    entry = tree.root.get(layout.place(Role.NEXUS, "/").path)
+    if entry is not None:
+        groups += [entry, *entry.children()]
+    for group in groups:
+        for name, why in group.listing().refused:
+            if why.startswith("damaged"):
+                where = f"{group.path.rstrip('/')}/{name}"
+                yield Problem(printable(where), "error", "unreadable", why)
 
 
 def _top(

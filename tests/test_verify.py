@@ -247,6 +247,18 @@ def test_rows_of_a_log_that_was_empty_are_told(converted):
     assert kinds(converted) == [("error", "changed")]
 
 
+@pytest.mark.parametrize("name", ["entry", "entry/Scan000"])
+def test_plots_for_nexus_that_cannot_be_opened_are_told(name, tmp_path):
+    (path,) = export(load(stream("p05")), tmp_path, "nx", nexus=True)["pymodaq"]
+    with h5py.File(path) as file:
+        address = h5py.h5o.get_info(file[name].id).addr
+    data = bytearray(Path(path).read_bytes())
+    data[address + 10] ^= 1
+    Path(path).write_bytes(data)
+    (problem,) = verify(path, isolated=False)
+    assert (problem.severity, problem.loc) == ("error", f"/{name}")
+
+
 def test_what_others_put_into_a_scan_is_a_warning(dataset):
     with h5py.File(dataset, "r+") as file:
         scan_of(file, 0).create_group("Analysis")
