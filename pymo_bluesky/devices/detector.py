@@ -101,6 +101,7 @@ class Detector(Device):
         self.timeout = timeout
         self._grabbing = threading.Lock()
         self._stopped = threading.Event()
+        self._paused = threading.Event()
         self._last: DeviceStatus | None = None
         super().__init__(prefix, name=name, **device)
         if not self.channels:
@@ -233,27 +234,52 @@ class Detector(Device):
         self._stopped.set()
         super().stop(success=success)
 
+    def pause(self) -> None:
+        """Leave what is being measured; the RunEngine calls it when a plan pauses.
+
+        The plan will trigger again when it goes on; that measurement waits until the
+        frame under way has come.
+        """
+        if self._grabbing.locked():
+            self._paused.set()
+
+    def resume(self) -> None:
+        """Go on after a pause: nothing to do, the plan triggers again."""
+
     def _start(self, accept: Callable[[Average, float], None]) -> DeviceStatus:
-        if not self._grabbing.acquire(blocking=False):
+        free = self._grabbing.acquire(blocking=False)
+        if not free and not self._paused.is_set():
             raise DeviceError(
                 f"{self.name} is measuring; wait for it before the next trigger"
             )
-        self._stopped.clear()
+        if free:
+            self._begin()
         timeout = self.timeout
         if timeout is not None:
             timeout *= 1 if self.hardware_averaging else self.naverage.get()
+            timeout *= 1 if free else 2
         status = self._last = DeviceStatus(self, timeout=timeout)
         threading.Thread(
             target=self._measure,
-            args=(status, accept),
+            args=(status, accept, free),
             name=f"{self.name}-grab",
             daemon=True,
         ).start()
         return status
 
+    def _begin(self) -> None:
+        self._stopped.clear()
+        self._paused.clear()
+
     def _measure(
-        self, status: DeviceStatus, accept: Callable[[Average, float], None]
+        self,
+        status: DeviceStatus,
+        accept: Callable[[Average, float], None],
+        free: bool,
     ) -> None:
+        if not free:  # what a pause left ends first
+            self._grabbing.acquire()
+            self._begin()
         try:
             accept(self._averaged(status), time.time())
         except Exception as error:  # noqa: BLE001 - goes to the plan by the status
@@ -267,6 +293,8 @@ class Detector(Device):
         average = Average()
         count = 1 if self.hardware_averaging else self.naverage.get()
         while average.count < count and not status.done:  # done: timed out
+            if self._paused.is_set() and average.count:
+                break  # nobody waits for it
             if self._stopped.is_set() and average.count:
                 raise DeviceError(f"{self.name} was stopped while it measured")
             average.add(self._checked(self.grab()))

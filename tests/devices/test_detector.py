@@ -1,11 +1,12 @@
 """What a detector measures is what its data keys declare, or the plan fails."""
 
 import threading
+import time
 
 import bluesky.plans as bp
 import numpy as np
 import pytest
-from bluesky.utils import FailedStatus
+from bluesky.utils import FailedStatus, RunEngineInterrupted
 from ophyd import Component as Cpt
 
 from pymo_bluesky.devices import (
@@ -143,6 +144,62 @@ def test_a_measurement_that_takes_too_long_fails():
     with pytest.raises(DeviceError, match="is measuring"):
         scope.trigger()
     never.set()
+
+
+def test_what_a_pause_left_ends_before_the_plan_triggers_again():
+    """Of a plan that is paused in the middle of a point, and goes on at once."""
+    gates, shots = [threading.Event(), threading.Event()], iter((1.0, 2.0, 3.0))
+
+    def trace():
+        shot = next(shots)
+        assert gates[min(int(shot) - 1, 1)].wait(5)
+        return np.full(5, shot)
+
+    scope = Scope(name="scope", trace=trace)
+    first = scope.trigger()
+    scope.pause()
+    scope.resume()
+    again = scope.trigger()
+    gates[0].set()
+    first.wait(5)
+    assert not again.done
+    gates[1].set()
+    again.wait(5)
+    assert scope.read()["scope_trace"]["value"][0] == 2.0
+    scope.trigger().wait(5)
+    assert scope.read()["scope_trace"]["value"][0] == 3.0
+
+
+def test_a_pause_cuts_an_average_short():
+    shots = []
+    gate = threading.Event()
+
+    def trace():
+        shots.append(1)
+        assert gate.wait(5)
+        return np.zeros(5)
+
+    scope = Scope(name="scope", trace=trace)
+    scope.naverage.put(50)
+    left = scope.trigger()
+    scope.pause()
+    gate.set()
+    left.wait(5)
+    assert len(shots) == 1
+
+
+def test_a_run_that_is_paused_within_a_point_goes_on(engine):
+    def trace():
+        time.sleep(0.4)
+        return np.zeros(5)
+
+    scope, documents = Scope(name="scope", trace=trace), []
+    threading.Timer(0.2, engine.request_pause).start()
+    with pytest.raises(RunEngineInterrupted):
+        engine(bp.count([scope], 2), lambda *document: documents.append(document))
+    engine.resume()
+    assert [name for name, _ in documents].count("event") == 2
+    assert documents[-1][1]["exit_status"] == "success"
 
 
 def test_a_description_before_any_trigger_is_the_true_one():
