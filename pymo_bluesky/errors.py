@@ -149,7 +149,8 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.severity}: {self.loc}: {self.message} ({self.kind})"
+        # Some texts come out of files.
+        return printable(f"{self.severity}: {self.loc}: {self.message} ({self.kind})")
 
 
 def listed(problems: Iterable[Problem]) -> str:

@@ -4,11 +4,13 @@ What the corpus holds is told in ``corpus/README.md``: adding a stream there add
 here.
 """
 
+import numpy as np
 import pytest
 from corpus import diff_docs, load, stream
 from exactness import assert_replays, assert_same_documents
 
 from pymo_bluesky import export, replay
+from pymo_bluesky.replaying.loose import stored_order
 
 LAYOUTS = ("pymodaq5", "pymodaq3")
 
@@ -61,3 +63,23 @@ def test_pages_written_from_single_events_hold_the_same(tmp_path):
     once = exported(documents, tmp_path, "pymodaq5")
     paged = exported(replay(once, pages=True), tmp_path / "paged", "pymodaq5")
     assert_replays(list(replay(once, pages=True)), paged)
+
+
+def test_the_order_of_documents_is_read_in_parts():
+    """As lists, all of it would take ten times the memory that one read may."""
+    runs = np.tile(np.array([[0, 1], [1, 20]], np.int32), (100_000, 1))
+    asked = []
+
+    class Array:
+        shape = runs.shape
+
+        def __getitem__(self, key):
+            asked.append(key)
+            return runs[key]
+
+    class Scan:
+        def get(self, _):
+            return Array()
+
+    assert list(stored_order(Scan())) == [tuple(run) for run in runs.tolist()]
+    assert max(key.stop - key.start for key in asked) < len(runs)

@@ -12,7 +12,7 @@ from exactness import assert_same_documents
 from specimens import SPECIMENS, unpacked
 
 from pymo_bluesky import export, replay, validate
-from pymo_bluesky.errors import NotFoundError
+from pymo_bluesky.errors import NotFoundError, Problem
 
 LAYOUTS = ("pymodaq5", "pymodaq3")
 SCAN = "RawData/Scan000"
@@ -200,3 +200,8 @@ def test_what_is_no_dataset_has_one_error(content, tmp_path):
 def test_a_file_that_is_not_there_is_no_problem_but_an_error(tmp_path):
     with pytest.raises(NotFoundError):
         validate(tmp_path / "nothing.h5")
+
+
+def test_a_problem_cannot_steer_the_terminal():
+    problem = Problem("/a\x1b[2J", "error", "documents", "of run \x1b[31m")
+    assert str(problem).isprintable()

@@ -6,15 +6,13 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
-
-import numpy as np
+from typing import Any
 
 from ..errors import FormatError, Problem, printable
 from ..layouts.recognising import Seen, Watch, look
 from ..layouts.table import Layout
 from ..replaying import loose_documents, stored_index
-from ..replaying.loose import text_lines
+from ..replaying.loose import stored_order, text_lines
 from ..store.nodes import Node
 from ..store.opening import Source, Tree
 from ..store.rules import MEMORY
@@ -213,10 +211,8 @@ def _long(
 def _order(scan: Node, index: Mapping[str, Any]) -> Iterator[Problem]:
     """Documents that are too few, too many, or of another run."""
     where = printable(scan.path)
-    node = scan.get("Documents/Order")
-    runs = [] if node is None else cast(Any, np.asarray(node[()]).tolist())
     noted = Counter[int]()
-    for code, count in runs:
+    for code, count in stored_order(scan):
         noted[code] += count
     loose = list(loose_documents(scan))
     for line in text_lines(scan, "Kept"):

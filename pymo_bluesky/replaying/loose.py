@@ -22,11 +22,13 @@ __all__ = [
     "loose_documents",
     "loose_ends",
     "stored_index",
+    "stored_order",
     "text_lines",
     "without_keys",
 ]
 
 _TEXT = 2**20
+_RUNS = 2**16
 
 Document = tuple[str, dict[str, Any]]
 
@@ -72,6 +74,23 @@ def stored_index(scan: ScanNode) -> dict[str, Any] | None:
             "later version of pymo_bluesky"
         )
     return cast(dict[str, Any], index)
+
+
+def stored_order(scan: ScanNode) -> Iterator[tuple[int, int]]:
+    """Which documents follow one another: codes of their kinds, and how many of each.
+
+    Raises
+    ------
+    FormatError
+        When the document store is damaged.
+    """
+    node = scan.get("Documents/Order")
+    if node is None:
+        return
+    for at in range(0, node.shape[0], _RUNS):
+        for run in np.asarray(node[at : at + _RUNS]).tolist():
+            code, count = run
+            yield code, count
 
 
 def loose_documents(scan: ScanNode) -> Iterator[tuple[str, dict[str, Any]]]:

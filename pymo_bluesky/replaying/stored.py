@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import FormatError
-from .loose import loose_documents, stored_index, without_keys
+from .loose import loose_documents, stored_index, stored_order, without_keys
 from .nodes import ScanNode
 from .rows import StreamRows
 
@@ -44,9 +44,7 @@ def replay_stored(
     ]
     lost = {stream.name: stream.lost for stream in streams if stream.lost}
     loose = without_keys(loose_documents(scan), lost)
-    order = scan.get("Documents/Order")
-    runs: list[list[int]] = [] if order is None else np.asarray(order[()]).tolist()
-    for code, count in runs:
+    for code, count in stored_order(scan):
         if code == 0:
             for _ in range(count):
                 yield next(loose)
