@@ -29,6 +29,9 @@ BLOB_BYTES = 4096
 
 _DIRECT = (str, int, float, bool, type(None), list)
 _BIG = 2**63
+_UNREADABLE = (ValueError, TypeError, KeyError, IndexError, RecursionError)
+_MOST_EMPTY = 1_000_000  # elements of an array that has no bytes to tell how many
+_MOST_DEPTH = 100  # awkward values in each other: msgpack dies of 190, for its stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ def _array_together(parts: Any) -> np.ndarray:
     descr, shape, data = parts
     dtype = dtype_of(descr)
     if not dtype.itemsize:  # no bytes tell how many there are
+        if math.prod(cast(list[int], shape)) > _MOST_EMPTY:
+            raise ValueError(f"an array of {shape} without bytes")
         return np.ndarray(cast(list[int], shape), dtype)  # `empty` makes S1 of S0
     return np.frombuffer(data, dtype=dtype).reshape(shape).copy()
 
@@ -175,23 +180,12 @@ def _tag_of(x: Any) -> str | None:
                 return "record"
             return {"U": "npstr", "S": "npbytes"}.get(kind.kind, "scalar")
         return "objects" if kind.hasobject or kind.kind == "T" else "array"
-    for kind, tag in _CLASSES:
-        if isinstance(x, kind):
-            return tag
-    return None
+    return next((kind.__name__ for kind in _CLASSES if isinstance(x, kind)), None)
 
 
-_CLASSES: tuple[tuple[type, str], ...] = (
-    (tuple, "tuple"),
-    (bytes, "bytes"),
-    (bytearray, "bytearray"),
-    (complex, "complex"),
-    (frozenset, "frozenset"),
-    (set, "set"),
-    (datetime.datetime, "datetime"),
-    (datetime.date, "date"),
-    (datetime.timedelta, "timedelta"),
-    (datetime.time, "time"),
+_CLASSES: tuple[type, ...] = (
+    *(tuple, bytes, bytearray, complex, frozenset, set),
+    *(datetime.datetime, datetime.date, datetime.timedelta, datetime.time),
 )
 
 
@@ -307,7 +301,9 @@ def _untagged(x: Any) -> Any:
 # ---------------------------------------------------------------------------- msgpack
 
 
-def pack(value: object, blobs: list[memoryview] | None = None) -> bytes:
+def pack(
+    value: object, blobs: list[memoryview] | None = None, *, depth: int = 0
+) -> bytes:
     """Write any document or value as msgpack.
 
     Parameters
@@ -329,23 +325,26 @@ def pack(value: object, blobs: list[memoryview] | None = None) -> bytes:
             big = not -_BIG <= x < 2 * _BIG
             return msgpack.ExtType(7, pack(str(int(x)))) if big else _simplified(x)
         if type(x) is dict:
-            return _ext("map", x, blobs)
-        tag = _tag_of(x)
+            return _ext("map" if depth < _MOST_DEPTH else "text of", x, blobs, depth)
+        tag = _tag_of(x) if depth < _MOST_DEPTH else "text of"
         if tag == "array" and blobs is not None and x.nbytes >= BLOB_BYTES:
             return _blob(cast(Any, x), blobs)
         if tag is not None:
-            return _ext(tag, x, blobs)
+            return _ext(tag, x, blobs, depth)
         simple = _simplified(x)
-        return simple if type(simple) is not type(x) else _ext("text of", x, blobs)
+        plain = type(simple) is not type(x)
+        return simple if plain else _ext("text of", x, blobs, depth)
 
     return msgpack.packb(
         value, default=default, strict_types=True, unicode_errors="surrogatepass"
     )
 
 
-def _ext(tag: str, x: Any, blobs: list[memoryview] | None) -> msgpack.ExtType:
+def _ext(
+    tag: str, x: Any, blobs: list[memoryview] | None, depth: int
+) -> msgpack.ExtType:
     kind = _KINDS[tag]
-    return msgpack.ExtType(kind.code, pack(kind.apart(x), blobs))
+    return msgpack.ExtType(kind.code, pack(kind.apart(x), blobs, depth=depth + 1))
 
 
 def _blob(a: np.ndarray, blobs: list[memoryview]) -> msgpack.ExtType:
@@ -355,7 +354,9 @@ def _blob(a: np.ndarray, blobs: list[memoryview]) -> msgpack.ExtType:
     return msgpack.ExtType(_BLOB, msgpack.packb(head))
 
 
-def unpack(data: bytes | memoryview, blobs: Sequence[Any] | None = ()) -> Any:
+def unpack(
+    data: bytes | memoryview, blobs: Sequence[Any] | None = (), *, depth: int = 0
+) -> Any:
     """Read back what `pack` wrote.
 
     Parameters
@@ -366,6 +367,8 @@ def unpack(data: bytes | memoryview, blobs: Sequence[Any] | None = ()) -> Any:
         The bytes of its blobs, as read from the journal. Arrays made of them are
         views, not copies, and read-only where the blobs are. None: in their place
         stand arrays of the same dtype and shape, all 0, that take no memory.
+    depth
+        Awkward values around it.
 
     Raises
     ------
@@ -380,7 +383,9 @@ def unpack(data: bytes | memoryview, blobs: Sequence[Any] | None = ()) -> Any:
             if blobs is None:
                 return np.broadcast_to(np.zeros((), dtype), shape)
             return np.frombuffer(blobs[i], dtype=dtype).reshape(shape)
-        return _BY_CODE[code].together(unpack(payload, blobs))
+        if depth > _MOST_DEPTH:
+            raise ValueError(f"over {_MOST_DEPTH} values in each other")
+        return _BY_CODE[code].together(unpack(payload, blobs, depth=depth + 1))
 
     try:
         return msgpack.unpackb(
@@ -389,5 +394,7 @@ def unpack(data: bytes | memoryview, blobs: Sequence[Any] | None = ()) -> Any:
             strict_map_key=False,
             unicode_errors="surrogatepass",
         )
-    except (ValueError, TypeError, KeyError, IndexError, msgpack.UnpackException) as e:
+    except FormatError:
+        raise
+    except (*_UNREADABLE, msgpack.UnpackException) as e:
         raise FormatError(f"a journal record cannot be read: {e!r}") from e

@@ -20,7 +20,8 @@ from pymo_bluesky.errors import JournalError, WriteError
 from pymo_bluesky.forms import Form, form_of
 from pymo_bluesky.journal import Bound, DelayedOutbox, Journal, JournalWriter, Outbox
 from pymo_bluesky.journal.records import MAGIC, JournalTail, Records, as_record
-from pymo_bluesky.values import BLOB_BYTES
+from pymo_bluesky.journal.rowing import HEAD
+from pymo_bluesky.values import BLOB_BYTES, pack
 
 ABOUT = {"run": "4b1d", "dataset": "Dataset_20261122_000.h5", "layout": "pymodaq5"}
 MEMBERS = ("uid", "time", "data", "timestamps", "seq_num", "descriptor")
@@ -445,3 +446,20 @@ class TestOutboxes:
         with pytest.raises(WriteError, match="full"):
             Outbox(journal, elsewhere).put("start", {"uid": "4b1d"})
         assert len(tried) == 3
+
+
+@pytest.mark.parametrize(
+    "record",
+    [5, ["event"], ["event", None], [5, {}], ["event", {}, 1]],
+    ids=repr,
+)
+def test_a_record_that_is_no_document_is_damage(record, path):
+    """Its checksum is right: somebody made it."""
+    written(path, [("start", {"uid": "4b1d"})])
+    body = pack(record)
+    head = HEAD.pack(zlib.crc32(body), 0, len(body), 0)
+    with path.open("ab") as file:
+        file.write(zlib.crc32(head).to_bytes(4, "little") + head + body)
+    journal = Journal(path)
+    assert [name for name, _ in journal] == ["start"]
+    assert journal.damaged

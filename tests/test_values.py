@@ -3,6 +3,7 @@
 import datetime
 from collections import OrderedDict
 
+import msgpack
 import numpy as np
 import pytest
 from exactness import differences
@@ -175,3 +176,26 @@ def test_msgpack_that_is_damaged_is_a_format_error(data):
 def test_stored_bytes_never_become_pointers_to_objects(text):
     with pytest.raises(FormatError):
         from_json(text)
+
+
+def test_values_nested_so_deep_that_msgpack_dies_of_them_are_texts():
+    value: object = 1
+    for _ in range(220):
+        value = (value,)
+    found = unpack(pack(value))
+    for _ in range(100):
+        (found,) = found
+    assert isinstance(found, str)
+
+
+def test_bytes_nested_so_deep_that_msgpack_dies_of_them_are_a_format_error():
+    data = pack((1,))
+    for _ in range(3000):
+        data = b"\x91" + msgpack.packb(msgpack.ExtType(3, data))
+    with pytest.raises(FormatError, match="in each other"):
+        unpack(data)
+
+
+def test_an_array_without_bytes_is_not_as_long_as_it_says():
+    with pytest.raises(FormatError, match="without bytes"):
+        from_json('{"!array": ["|S0", [1000000000000000], ""]}')

@@ -353,7 +353,7 @@ def _read_record(
     if sum(sizes) != n_blob:
         raise _DamagedError
     if not whole and n_blobs:
-        name, doc = unpack(body, None)
+        name, doc = _pair(unpack(body, None))
         if name == "event":
             # The checksum is not looked at: who writes the values reads them whole.
             file.seek(n_blob, os.SEEK_CUR)
@@ -364,13 +364,20 @@ def _read_record(
         actual = zlib.crc32(blob, actual)
     if actual != check:
         raise _DamagedError
-    name, doc = unpack(body, blobs)
+    name, doc = _pair(unpack(body, blobs))
     if name == FORM:
         try:
             rows.learn(doc)
         except (KeyError, TypeError, ValueError):
             raise _DamagedError from None
     return name, doc
+
+
+def _pair(record: Any) -> tuple[str, dict[str, Any]]:
+    pair = cast(list[Any], record) if isinstance(record, list) else []
+    if len(pair) != 2 or not isinstance(pair[0], str) or not isinstance(pair[1], dict):
+        raise _DamagedError
+    return pair[0], cast(dict[str, Any], pair[1])
 
 
 def _read_rows(
