@@ -37,6 +37,7 @@ def test_every_scan_of_every_file_is_a_run(catalog):
         assert {run.scan for run in catalog if run.path == path} == expected
 
 
+@pytest.mark.slow
 def test_documents_and_metadata_are_those_of_replay(catalog):
     for run in catalog:
         documents = list(replay(run.path, scan=run.scan))
@@ -48,6 +49,7 @@ def test_documents_and_metadata_are_those_of_replay(catalog):
         assert set(run) == set(run.streams) == names
 
 
+@pytest.mark.slow
 def test_every_stream_reads_as_its_events(catalog):
     """Each number of each event stands in the array, at its place."""
     for run in catalog:

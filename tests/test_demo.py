@@ -127,6 +127,7 @@ def test_what_it_tells_to_type_works(shown, dataset, tmp_path):
     assert Path(*shlex.split(browsed)).samefile(dataset)
 
 
+@pytest.mark.slow
 def test_a_second_demo_goes_beside_the_first(shown, dataset):
     folder, _ = shown
     before = dataset.read_bytes()

@@ -139,7 +139,13 @@ def test_who_looks_on_keeps_nobody_waiting(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "names", [("p05",), ("p13",), ("p20",), ("p16",), ("p05", "p32")], ids="-".join
+    "names",
+    [
+        ("p05", "p32"),
+        *(pytest.param((p,), marks=pytest.mark.slow) for p in ("p05", "p13", "p20")),
+        ("p16",),
+    ],
+    ids="-".join,
 )
 def test_each_document_comes_once_whenever_it_is_written(names, tmp_path):
     with writing(tmp_path, *names) as writer:

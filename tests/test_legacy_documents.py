@@ -428,7 +428,14 @@ def assert_same_arrays(old, new):
                 assert np.array_equal(np.nan_to_num(after), np.nan_to_num(before))
 
 
-@pytest.mark.parametrize("specimen", [*of_version("1.4", "3.6"), "5.3.8/h5py/scan2d"])
+SHOWN = [*of_version("1.4", "3.6"), "5.3.8/h5py/scan2d"]
+QUICK = ("3.6.13/tabular", "5.3.8/h5py/scan2d")
+
+
+@pytest.mark.parametrize(
+    "specimen",
+    [s if s in QUICK else pytest.param(s, marks=pytest.mark.slow) for s in SHOWN],
+)
 @pytest.mark.filterwarnings("default:divide by zero:RuntimeWarning")  # in its PeakStats
 def test_the_best_effort_callback_shows_a_table_and_a_plot(specimen, tmp_path):
     matplotlib = pytest.importorskip("matplotlib")

@@ -371,8 +371,8 @@ def test_a_run_that_is_paused_at_the_keyboard_goes_on_and_is_whole(prompt, home)
     ("ending", "status", "reason"),
     [
         ("abort('the beam is lost')", "abort", "the beam is lost"),
-        ("stop()", "success", ""),
-        ("halt()", "abort", ""),
+        pytest.param("stop()", "success", "", marks=pytest.mark.slow),
+        pytest.param("halt()", "abort", "", marks=pytest.mark.slow),
     ],
 )
 def test_a_run_that_is_ended_at_the_keyboard_says_so(

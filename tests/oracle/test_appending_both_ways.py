@@ -103,7 +103,10 @@ def test_pymodaq_36_reads_its_own_as_before(pymodaq36, specimen, tmp_path):
 # ------------------------------------------------------------------- they add to ours
 
 
-@pytest.mark.parametrize("saver", SAVERS)
+@pytest.mark.parametrize(
+    "saver",
+    [s if s == "default" else pytest.param(s, marks=pytest.mark.slow) for s in SAVERS],
+)
 def test_pymodaq_adds_a_scan_and_so_do_we(
     saver, ours, pymodaq5_saver, pymodaq5, tmp_path
 ):

@@ -89,6 +89,7 @@ fewer = settings(
 )
 
 
+@pytest.mark.slow
 @fewer
 @given(document_streams())
 def test_pymodaq_5_reads_whatever_a_run_may_hold(pymodaq5, documents):
@@ -102,6 +103,7 @@ def test_pymodaq_5_reads_whatever_a_run_may_hold(pymodaq5, documents):
                 assert (status, verdict["errors"]) == (0, 0), verdict
 
 
+@pytest.mark.slow
 @fewer
 @given(document_streams())
 def test_pymodaq_36_reads_whatever_a_run_may_hold(pymodaq36, documents):

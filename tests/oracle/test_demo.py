@@ -73,7 +73,9 @@ def test_pymodaq_36_reads_the_whole_lab(pymodaq36, demo):
     assert (seen["y_axis"], seen["x_axis"]) == (("y", "um"), ("x", "um"))
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    "backend", ["h5py", pytest.param("tables", marks=pytest.mark.slow)]
+)
 def test_the_h5browser_shows_every_node(h5browser, demo, backend, tmp_path):
     png = tmp_path / "window.png"
     verdict = h5browser.check(

@@ -138,6 +138,7 @@ def awkward_tree(code):
     return Parameter(name="All_settings", children=tuple(lines))
 
 
+@pytest.mark.slow
 def test_no_value_makes_the_tree_unreadable_and_none_is_run(judge, tmp_path):
     canary = tmp_path / "canary"
     tree = awkward_tree(f"__import__('pathlib').Path({str(canary)!r}).touch()")

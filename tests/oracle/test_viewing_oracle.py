@@ -21,6 +21,7 @@ def written(folder: Path, layout: str, *names: str) -> Path:
     return Path(path)
 
 
+@pytest.mark.slow
 def test_pymodaq_5_reads_all_scans_beside_their_plots(pymodaq5, tmp_path):
     path = written(tmp_path, "pymodaq5", *RUNS)
     for backend in BACKENDS:
@@ -50,7 +51,10 @@ def test_the_browser_shows_thumbnails_at_scans_and_detectors(h5browser, tmp_path
     assert all(max(size) == 100 for sizes in shown.values() for size in sizes)
 
 
-@pytest.mark.parametrize("saver", ["default", "h5py", "tables"])
+@pytest.mark.parametrize(
+    "saver",
+    ["default", *(pytest.param(s, marks=pytest.mark.slow) for s in ("h5py", "tables"))],
+)
 def test_pymodaq_goes_on_with_it_and_so_do_we(
     saver, pymodaq5_saver, pymodaq5, tmp_path
 ):
