@@ -22,6 +22,7 @@ __all__ = [
     "check_devices",
     "check_limits",
     "check_saving",
+    "is_number",
     "positions_now",
 ]
 
@@ -53,6 +54,17 @@ class Problems:
 def name_of(device: Any) -> str:
     """How a device is called in messages, also when it is none."""
     return str(getattr(device, "name", "") or repr(device))
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number; True and False are none.
+
+    Examples
+    --------
+    >>> is_number(1), is_number(np.float32(1)), is_number(True), is_number("1")
+    (True, True, False, False)
+    """
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
 
 
 def check_devices(

@@ -13,7 +13,13 @@ from bluesky.protocols import Movable
 from bluesky.utils import CustomPlanMetadata, MsgGenerator, plan
 
 from ..errors import PlanError
-from .checking import check_devices, check_limits, name_of, positions_now
+from .checking import (
+    check_devices,
+    check_limits,
+    is_number,
+    name_of,
+    positions_now,
+)
 from .clock import is_rehearsed
 from .reasons import why_decorator
 from .signatures import readable
@@ -143,7 +149,7 @@ def _pairs(name: str, args: Sequence[Any]) -> tuple[list[Any], list[float]]:
     actuators, values = list(args[::2]), list(args[1::2])
     problems = list(check_devices([], actuators, measures=False))
     for actuator, value in zip(actuators, values, strict=True):
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+        if not is_number(value):
             problems.append(f"{name_of(actuator)}: {value!r} is no position")
     if problems:
         raise PlanError.of(name, problems)

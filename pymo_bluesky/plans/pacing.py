@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import bluesky.plan_stubs as bps
-import numpy as np
 from bluesky.utils import MsgGenerator
 
 from ..errors import PlanError
+from .checking import is_number
 from .clock import now
 
 __all__ = ["check_pace", "paced"]
@@ -50,21 +50,18 @@ def check_pace(
     expected 1 or more
     """
     problems: list[str] = []
-    if num is not None and not (_is_number(num) and num == int(num) and num >= 1):
+    if num is not None and not (_is_finite(num) and num == int(num) and num >= 1):
         problems.append(f"num is {num!r}, expected 1 or more")
-    if duration is not None and not (_is_number(duration) and duration > 0):
+    if duration is not None and not (_is_finite(duration) and duration > 0):
         problems.append(f"duration is {duration!r}, expected a positive number of s")
-    if not (_is_number(period) and period >= 0):
+    if not (_is_finite(period) and period >= 0):
         problems.append(f"period is {period!r}, expected 0 s or more")
     if problems:
         raise PlanError.of(plan, problems)
 
 
-def _is_number(value: Any) -> bool:
-    """Whether it is a finite number; True and False are none."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-        return False
-    return math.isfinite(value)
+def _is_finite(value: Any) -> bool:
+    return is_number(value) and math.isfinite(value)
 
 
 def paced(

@@ -13,12 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
-import numpy as np
 from bluesky.simulators import RunEngineSimulator, check_limits_async
 from bluesky.utils import Msg, ensure_generator
 
 from ..errors import PlanError
-from .checking import name_of
+from .checking import is_number, name_of
 from .clock import rehearsed
 from .estimating import (
     Motion,
@@ -211,7 +210,7 @@ class Rehearsal(RunEngineSimulator):
         if name not in self._motions:
             self._motions[name] = motion_of(device)
         self.moved[name] = device
-        if _is_number(target):
+        if is_number(target):
             self.began.setdefault(name, here)
             self._here[name] = self._positions[name] = float(target)
             self._places.note(device, float(target))
@@ -371,7 +370,3 @@ def _no_stacks() -> Iterator[None]:
             del sys.tracebacklimit
         else:
             sys.tracebacklimit = cast(int, before)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
