@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -191,17 +191,23 @@ def _all(tree: Tree, found: Verified) -> Iterator[Problem]:
 
 def _nodes(top: Node, where: str, seal: ScanSeal, tally: Tally) -> Iterator[Problem]:
     """What of a group, and of all below it, is not as it was."""
-    unreadable: list[Problem] = []
-
-    def note(path: str, error: FormatError) -> None:
-        unreadable.append(_damaged(f"{top.path}/{path}", error))
-
+    unreadable, note = _noted(top)
     now = take(top, changing=(where,), noted=seal.nodes, tally=tally, on_error=note)
     yield from unreadable
     told = {problem.loc for problem in unreadable}
     for problem in compare(top.path, seal.nodes, now):
         if problem.loc not in told:
             yield problem
+
+
+def _noted(top: Node) -> tuple[list[Problem], Callable[[str, FormatError], None]]:
+    """Problems of a group, and what `take` tells of the nodes that cannot be read."""
+    found: list[Problem] = []
+
+    def note(path: str, error: FormatError) -> None:
+        found.append(_damaged(f"{top.path}/{path}", error))
+
+    return found, note
 
 
 def _sealed(
@@ -222,11 +228,7 @@ def _sealed(
 def _unsealed(scan: Node, tally: Tally) -> Iterator[Problem]:
     """All of a scan without digests is read; HDF5 itself notices some damage."""
     here = Tally()
-    unreadable: list[Problem] = []
-
-    def note(path: str, error: FormatError) -> None:
-        unreadable.append(_damaged(f"{scan.path}/{path}", error))
-
+    unreadable, note = _noted(scan)
     take(scan, tally=here, on_error=note)
     yield from unreadable
     tally.nodes += here.nodes
