@@ -1,5 +1,6 @@
 """Fixtures for the whole suite: the corpus of document streams, and the judges."""
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,17 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYMO_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _garbage_is_collected_where_it_was_made() -> Iterator[None]:
+    """What a module leaves open fails that module, not whichever comes later.
+
+    A warning of an unclosed socket comes when the garbage is collected, which may be
+    in the next module, that knows nothing of it and does not expect it.
+    """
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")
