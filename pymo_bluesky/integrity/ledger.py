@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from ..checksums import LARGE, joined
 from ..filed import Filed
 from ..operations import (
     Append,
@@ -207,16 +208,20 @@ def _write(
     """Go on with a check of values, when these are the next ones."""
     if entry is None or entry.values is None:
         return
-    if isinstance(values, Filed):
-        if entry.passed is None or not entry.passed.take(start, values):
-            entry.values = None
+    filed = isinstance(values, Filed)
+    if filed and entry.passed is not None and entry.passed.take(start, values):
         return
     first = _place(entry.shape, start, values.shape)
-    if values.dtype != entry.dtype or first != entry.written:
+    large = filed and values.row_bytes >= LARGE  # their checksums are no CRC-32
+    if values.dtype != entry.dtype or first != entry.written or large:
         entry.values = None
         return
-    data = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
-    entry.values = zlib.crc32(data, entry.values)
+    if filed:
+        checks = values.checks.tolist()
+        entry.values = joined(checks, values.row_bytes, entry.values)
+    else:
+        data = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
+        entry.values = zlib.crc32(data, entry.values)
     entry.written += values.size
 
 

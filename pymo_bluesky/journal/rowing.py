@@ -16,7 +16,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from ..checksums import checksum
+from ..checksums import checksum, followed
 from ..errors import JournalError
 from ..filed import Filed, Handle
 from ..forms import Form, RowLayout, RowPacker, Rows, form_of
@@ -216,15 +216,9 @@ def _heads(
     checks = ("checks", _CHECK_DTYPE, (len(layout.blobs),))
     dtype = np.dtype([("head", f"V{_HEAD_BYTES}"), ("row", layout.head), checks])
     size = dtype.itemsize + _large_bytes(layout)
-    found: list[bytes] = []
-    for n in range(most):
-        data = os.pread(file.fileno(), dtype.itemsize, at + n * size)
-        if len(data) < dtype.itemsize or not _whole_rows(
-            memoryview(data), len(data), common
-        ):
-            break
-        found.append(data)
-    return np.frombuffer(b"".join(found), dtype)
+    fd, each = file.fileno(), dtype.itemsize
+    data = b"".join(os.pread(fd, each, at + n * size) for n in range(most))
+    return np.frombuffer(data, dtype, _whole_rows(memoryview(data), each, common))
 
 
 def _undamaged(filed: Filed) -> np.ndarray:
@@ -256,13 +250,15 @@ def _read_small(
 
 def _whole_rows(data: memoryview, size: int, common: bytes) -> int:
     """How many rows of a form, each as it was written, are at the begin of bytes."""
-    for n in range(len(data) // size):
-        at = n * size
-        own, check = _CHECKS.unpack_from(data, at)
-        begin = at + _HEAD_BYTES
-        head = data[at + _CHECK.size : begin]
-        if bytes(head[_CHECK.size :]) != common or zlib.crc32(head) != own:
-            return n
-        if zlib.crc32(data[begin : at + size]) != check:
-            return n
-    return len(data) // size
+    count = len(data) // size
+    table = np.frombuffer(data, np.uint8, count * size).reshape(count, size)
+    own, checks = np.ascontiguousarray(table[:, : _CHECKS.size]).view("<u4").T
+    rest = np.frombuffer(common, np.uint8)
+    whole = (table[:, _CHECKS.size : _HEAD_BYTES] == rest).all(axis=1)
+    whole &= own == followed(checks, common)
+    # Row by row takes 0.3 µs each, and heads, too, took 0.7 µs.
+    whole &= checks == [
+        zlib.crc32(data[at : at + size - _HEAD_BYTES])
+        for at in range(_HEAD_BYTES, count * size, size)
+    ]
+    return count if whole.all() else int(whole.argmin())

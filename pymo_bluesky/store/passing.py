@@ -18,6 +18,10 @@ __all__ = ["RowPasser"]
 _PASSED = 2**16
 """HDF5 gathers what is smaller in a buffer of its own, behind which nothing may go."""
 
+_GATHERED = 2**20
+"""Bytes of smaller rows that HDF5 gets at once: a call of h5py takes 0.15 ms, a row of
+16 KiB 0.02 ms to read and check."""
+
 
 class RowPasser:
     """Writes rows of files into arrays.
@@ -51,11 +55,8 @@ class RowPasser:
             When a row is not what was written to its file.
         """
         first, done = start[: array.ndim - rows.ndim + 1], 0
-        *outer, inner = first
         if not _is_passed(array, rows):
-            for row in rows:
-                array[(*outer, inner + done)] = row
-                done += 1
+            _gather(array, first, rows)
             return
         if array.id.get_offset() is None and len(rows):  # it has no place yet
             array[first] = rows[0]
@@ -72,6 +73,15 @@ class RowPasser:
             rows.read_into(view, number)
             self._overlay.seek(place + number * rows.row_bytes)
             self._overlay.write(view)
+
+
+def _gather(array: Any, first: tuple[int, ...], rows: Filed) -> None:
+    """Write rows by way of HDF5, several at once."""
+    *outer, inner = first
+    step = max(1, _GATHERED // max(1, rows.row_bytes))
+    for at in range(0, len(rows), step):
+        block = np.asarray(rows[at : at + step])
+        array[(*outer, slice(inner + at, inner + at + len(block)))] = block
 
 
 def _is_passed(array: Any, rows: Filed) -> bool:
