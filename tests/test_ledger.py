@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pymo_bluesky.checksums import checksum
+from pymo_bluesky.filed import Filed, Handle
 from pymo_bluesky.integrity import Ledger, take
 from pymo_bluesky.operations import (
     Append,
@@ -102,6 +104,17 @@ READ: dict[str, list[Operation]] = {
 }
 
 
+def spectra(folder: Path, n: int) -> tuple[Filed, np.ndarray]:
+    """Rows that lie in a file, as those of a journal do."""
+    values = np.arange(n * 300.0).reshape(n, 300)
+    (folder / "rows").write_bytes(values.tobytes())
+    checks = [checksum(row.tobytes()) for row in values]
+    with (folder / "rows").open("rb") as file:
+        places = np.arange(n) * values[0].nbytes
+        handle = Handle(file.fileno())
+        return Filed(handle, places, checks, (300,), values.dtype), values
+
+
 def noted(path: Path, operations: list[Operation]) -> Ledger:
     ledger = Ledger()
     create(path, [MakeGroup("/s"), *ledger.noting(operations)])
@@ -126,3 +139,32 @@ def test_what_is_not_certain_has_to_be_read(case: str, tmp_path: Path) -> None:
     ledger = noted(tmp_path / "a.h5", READ[case])
     assert ledger.digest("/s/x") is None
     assert ledger.paths("/s/x") == ["/s/x"]
+
+
+def test_rows_of_a_file_are_not_summed_up_again(tmp_path: Path) -> None:
+    filed, values = spectra(tmp_path, 7)
+    made = array("/s/x", (7, 300))
+    steps = [
+        made,
+        WriteSlab("/s/x", (0,), filed[:4]),
+        WriteSlab("/s/x", (4,), filed[4:]),
+    ]
+    ledger = noted(tmp_path / "a.h5", steps)
+    with open_tree(tmp_path / "a.h5") as tree:
+        np.testing.assert_array_equal(tree.node("/s/x")[()], values)
+        assert take(tree.node("/s"))["x"] == ledger.digest("/s/x")
+
+
+def test_rows_of_a_file_that_come_in_another_order_have_to_be_read(
+    tmp_path: Path,
+) -> None:
+    filed, values = spectra(tmp_path, 7)
+    made = array("/s/x", (7, 300))
+    steps = [
+        made,
+        WriteSlab("/s/x", (4,), filed[4:]),
+        WriteSlab("/s/x", (0,), filed[:4]),
+    ]
+    assert noted(tmp_path / "a.h5", steps).digest("/s/x") is None
+    with open_tree(tmp_path / "a.h5") as tree:
+        np.testing.assert_array_equal(tree.node("/s/x")[()], values)

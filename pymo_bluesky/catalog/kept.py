@@ -115,6 +115,8 @@ class Kept:
         gone: Iterable[Path] = (),
     ) -> None:
         """Keep what was found in some files, and forget others."""
+        if self.path is None:
+            return
         names = [(self._name(path),) for path in (*files, *gone)]
         rows = [(self._name(path), _packed(file)) for path, (file, _) in files.items()]
         starts = [

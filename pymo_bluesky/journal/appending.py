@@ -112,7 +112,8 @@ class JournalWriter:
         # Log records come from any thread.
         with self._lock:
             self._require_in_place()
-            self._require_synced()
+            if self._sync_error is not None:
+                self._require_synced()
             try:
                 if self._torn:
                     os.ftruncate(self._fd, self._size)

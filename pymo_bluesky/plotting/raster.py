@@ -230,7 +230,7 @@ def _png(pixels: np.ndarray, *, gray: bool) -> bytes:
     parts = (
         (b"IHDR", head),
         (b"PLTE", _PALETTES[gray]),
-        (b"IDAT", zlib.compress(rows.tobytes(), 6)),
+        (b"IDAT", zlib.compress(rows.tobytes(), 3)),  # a third of the time of 6
         (b"IEND", b""),
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*part) for part in parts)

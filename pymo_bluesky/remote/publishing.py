@@ -115,7 +115,7 @@ class Publisher:
 
     def _run_of(self, name: str, doc: Mapping[str, Any]) -> str:
         if name != "start":
-            return self._homes.of(name, doc, next(reversed(self._sent), ""))
+            return self._homes.of(name, doc, self._sent)
         run = str(doc.get("uid", ""))
         self._homes.add(run)
         if self._kept is not None and run not in self._journals:

@@ -189,7 +189,7 @@ class PymodaqWriter:
         if name == "start":
             self._start(doc)
             return
-        uid = self._homes.of(name, doc, next(reversed(self._runs), ""))
+        uid = self._homes.of(name, doc, self._runs)
         run = self._runs.get(uid)
         if run is None:
             raise self._refusal(name, doc, uid)

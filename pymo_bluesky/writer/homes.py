@@ -8,7 +8,12 @@ from typing import Any
 
 __all__ = ["Homes"]
 
+_REFERENCES = ("descriptor", "run_start", "resource", "stream_resource")
+"""What documents refer to; that of an event first, there are so many."""
+
 _KNOWN_BY_UID = ("descriptor", "resource", "stream_resource")
+
+_NONE: dict[str, Any] = {}
 
 
 class Homes:
@@ -31,15 +36,17 @@ class Homes:
         with self._lock:
             self._homes[run] = run
 
-    def of(self, name: str, doc: Mapping[str, Any], last: str = "") -> str:
+    def of(
+        self, name: str, doc: Mapping[str, Any], runs: dict[str, Any] = _NONE
+    ) -> str:
         """The run of a document; others that refer to it are of the same.
 
         Parameters
         ----------
         name, doc
             The document.
-        last
-            The run that started last.
+        runs
+            Those that go on, by their uids, the one that started last at the end.
 
         Returns
         -------
@@ -49,14 +56,14 @@ class Homes:
         uid = self._found(doc)
         # A resource need not name its run, and a datum can come before its resource.
         if not uid and name in ("resource", "datum", "datum_page"):
-            uid = last
+            uid = next(reversed(runs), "")
         if uid and name in _KNOWN_BY_UID:
             with self._lock:
                 self._homes[str(doc.get("uid"))] = uid
         return uid
 
     def _found(self, doc: Mapping[str, Any]) -> str:
-        for member in ("run_start", "descriptor", "resource", "stream_resource"):
+        for member in _REFERENCES:
             reference = doc.get(member)
             if isinstance(reference, str) and reference in self._homes:
                 return self._homes[reference]
