@@ -12,7 +12,7 @@ from exactness import assert_same_documents
 from specimens import SPECIMENS, unpacked
 
 from pymo_bluesky import export, replay, validate
-from pymo_bluesky.errors import NotFoundError, Problem
+from pymo_bluesky.errors import FormatError, NotFoundError, Problem
 
 LAYOUTS = ("pymodaq5", "pymodaq3")
 SCAN = "RawData/Scan000"
@@ -183,6 +183,25 @@ def test_one_damaged_scan_does_not_hide_what_is_wrong_with_the_next(tmp_path):
             del file[f"RawData/{scan}/Documents/Index"]
     scans = {problem.loc for problem in errors(path)}
     assert {"/RawData/Scan000", "/RawData/Scan001"} <= scans
+
+
+def test_an_index_that_lies_about_a_shape_is_told_as_damage(tmp_path):
+    path = exported("p05", tmp_path)
+    with h5py.File(path, "r+") as file:
+        node = file[f"{SCAN}/Documents/Index"]
+        text = node[:].tobytes()
+        index = json.loads(text)
+        for column in index["streams"][0]["columns"]:
+            if column["group"] == "data":
+                column["plan"]["shape"] = [10**12]
+        name, about = node.name, dict(node.attrs)
+        del file[name]
+        lie = np.frombuffer(json.dumps(index).encode(), np.uint8)
+        file.create_dataset(name, data=lie).attrs.update(about)
+    with pytest.raises(FormatError, match="more memory than there is"):
+        list(replay(path))
+    told = [problem.message for problem in errors(path)]
+    assert any(f"needs {(4, 5, 10**12)}" in message for message in told)
 
 
 # -------------------------------------------------------------------------- no dataset

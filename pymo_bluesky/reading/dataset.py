@@ -332,6 +332,12 @@ class Dataset(Shown):
                 yield node
             except FormatError:
                 raise
+            except MemoryError as error:
+                raise FormatError(
+                    f"{self.path}: the documents of {printable(scan.path)} need more "
+                    f"memory than there is ({error}); if no value is that large, the "
+                    "file is damaged"
+                ) from error
             except DAMAGE as error:
                 raise FormatError(
                     f"{self.path}: the documents of {printable(scan.path)} are damaged "

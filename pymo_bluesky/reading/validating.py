@@ -186,7 +186,8 @@ def _rows(scan: Node, index: Mapping[str, Any]) -> Iterator[Problem]:
         for column in stream["columns"]:
             what = f"{stream['name']}/{column['name']}"
             if "tree" in column:
-                yield from _long(scan, column["tree"], points, what)
+                shape = (*points, *column["plan"]["shape"])
+                yield from _long(scan, column["tree"], shape, what)
             elif "array" in column:
                 yield from _long(scan, column["array"], (rows,), what, column)
 
