@@ -15,8 +15,9 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from .columns import ABSENT, Repeated
+from .columns import ABSENT, Repeated, Uniform
 from .forms import ROWS, Rows
+from .pages import as_lists
 
 __all__ = [
     "TUPLE",
@@ -198,7 +199,7 @@ class Sorter:
         stream = self._stream_of(doc)
         columns = None if stream is None else _page_columns(doc)
         if stream is None or columns is None:
-            yield from self._loose("event_page", doc)
+            yield from self._loose("event_page", as_lists(doc))
             return
         yield from self._flush(stream)
         self.order.add(2 * stream + 2)
@@ -269,12 +270,15 @@ def _names(mappings: Sequence[Mapping[str, Any]]) -> dict[str, None]:
     return names
 
 
+_COLUMNS = (list, tuple, np.ndarray, Uniform)
+
+
 def _page_columns(
     page: Mapping[str, Any],
 ) -> dict[ColumnKey, Sequence[Any] | np.ndarray] | None:
     """Columns of a page; None when its members do not have one length."""
     seq_nums = page.get("seq_num")
-    if not isinstance(seq_nums, (list, tuple, np.ndarray)):
+    if not isinstance(seq_nums, _COLUMNS):
         return None
     rows = len(cast(Sequence[Any], seq_nums))
     columns: dict[ColumnKey, Any] = {}
@@ -289,7 +293,7 @@ def _page_columns(
         else:
             columns[ColumnKey("", name)] = value
     for values in columns.values():
-        if not isinstance(values, (list, tuple, np.ndarray, Repeated)):
+        if not isinstance(values, (*_COLUMNS, Repeated)):
             return None
         if isinstance(values, np.ndarray) and not values.ndim:
             return None

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import random
+import struct
 import subprocess
 import sys
 import threading
@@ -54,6 +55,44 @@ def test_arrays_of_all_sizes_travel(path):
     event = {"data": {str(n): np.arange(n, dtype=np.uint8) for n in sizes}}
     ((_, back),) = Journal(written(path, [("event", event)]))
     assert not list(differences(event, back))
+
+
+COLUMNS = {
+    "floats": [0.5, -0.0, float("inf"), float("-inf"), *map(float, range(20))],
+    "not a number": [
+        struct.unpack("<d", struct.pack("<q", n - 2**51))[0] for n in range(24)
+    ],
+    "integers": [2**63 - 1, -(2**63), *range(22)],
+    "an integer beyond 64 bits": [2**63, *range(23)],
+    "integers among floats": [1.0, 1, *map(float, range(22))],
+    "truths": [True, False] * 12,
+    "truths among integers": [True, 1] * 12,
+    "uuids": [str(uuid.UUID(int=n)) for n in range(24)],
+    "capitals": [str(uuid.UUID(int=2**128 - 1 - n)).upper() for n in range(24)],
+    "texts": [f"wafer {n}" for n in range(24)],
+    "nothing": [None] * 24,
+    "numpy's": list(np.arange(24.0)),
+    "an array": np.arange(24.0),
+    "a tuple": tuple(map(float, range(24))),
+    "lists": [[0.5, n] for n in range(24)],
+}
+
+
+@pytest.mark.parametrize("which", COLUMNS)
+def test_columns_of_pages_come_back_as_they_were(path, which):
+    column = COLUMNS[which]
+    page = {"uid": COLUMNS["uuids"], "time": column, "seq_num": list(range(24))}
+    page |= {"descriptor": "d", "data": {"x": column}, "timestamps": {"x": column}}
+    ((_, back),) = Journal(written(path, [("event_page", page)]))
+    assert not list(differences(page, back))
+    assert_bits(page["data"]["x"], back["data"]["x"])
+    assert list(back) == list(page)
+
+
+def assert_bits(one, other):
+    """NaNs have bits of their own."""
+    if type(one) is list and set(map(type, one)) == {float}:
+        assert struct.pack("<24d", *one) == struct.pack("<24d", *other)
 
 
 def test_a_frame_that_changes_after_the_call_is_written_as_it_was(path):

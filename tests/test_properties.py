@@ -18,7 +18,7 @@ from generating import PLAIN, document_streams
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pymo_bluesky import blocks, building, export, values
+from pymo_bluesky import blocks, building, export, pages, values
 from pymo_bluesky.columns import signatures
 from pymo_bluesky.recording import run
 from pymo_bluesky.replaying import loose, rows
@@ -39,6 +39,7 @@ TIGHT = (
     (signatures, "_MAX_VALUE_TEXT", 7),  # what travels beside is never a text
     (building, "_SHORT_RUN", 0),
     (blocks, "MAX_ROWS", 2),
+    (pages, "_LEAST", 1),
     (run, "_HELD_BYTES", 0),
     (rows, "_ROWS", 3),
     (rows, "_BYTES", 64),

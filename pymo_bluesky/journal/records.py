@@ -3,7 +3,8 @@
 File: ``PYMOJRN2``, then records. A record is a head (its checksum, that of the rest,
 number of blobs, bytes of the packed document and of all blobs), the lengths of its
 blobs, the packed ``[name, document]``, and the blobs: large arrays, which are neither
-copied nor packed on their way to the disk. Events of one form are rows (``rowing``).
+copied nor packed on their way to the disk. Events of one form are rows (``rowing``);
+long columns of pages are bytes of one kind (``pages``).
 The head vouches for itself, so that a record the writer died in can be told from one
 that was damaged later. The first record is ``["journal", {...}]``: what the journal is
 for.
@@ -24,6 +25,7 @@ from typing import Any, cast
 from ..errors import JournalError
 from ..folders import JOURNAL
 from ..forms import ROWS, Rows
+from ..pages import PAGE, as_columns, as_lists, packable
 from ..values import pack, unpack
 from .rowing import FORM, HEAD, ROW, Large, RowReader, RowRecords
 
@@ -53,7 +55,7 @@ _WINDOW = 2**18
 def as_record(name: str, doc: Mapping[str, Any]) -> list[Any]:
     """The parts of a record; large arrays are parts of their own."""
     blobs: list[memoryview] = []
-    body = pack([name, doc], blobs)
+    body = pack([name, packable(doc) if name == PAGE else doc], blobs)
     lengths = b"".join(_LENGTH.pack(len(blob)) for blob in blobs)
     check = zlib.crc32(body, zlib.crc32(lengths))
     for blob in blobs:
@@ -162,6 +164,8 @@ class Journal:
     def batches(self, large: Large = "read") -> Iterator[tuple[str, Any]]:
         """The same, but events of one form come many at once: ``("rows", Rows)``.
 
+        Long columns of pages are `Uniform`.
+
         Parameters
         ----------
         large
@@ -180,10 +184,7 @@ class Journal:
 
     def _records(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for name, item in self._items("read"):
-            if isinstance(item, Rows):
-                yield from (("event", event) for event in item.events())
-            else:
-                yield name, item
+            yield from _documents(name, item)
 
     def _items(self, large: Large) -> Iterator[tuple[str, Any]]:
         rows = RowReader(large)
@@ -281,10 +282,7 @@ class JournalTail:
                     # Written with its first row: with it, it may be taken back.
                     continue
                 self._at = file.tell()
-                if isinstance(item, Rows):
-                    yield from (("event", event) for event in item.events())
-                else:
-                    yield name, item
+                yield from _documents(name, item)
         finally:
             file.detach()
 
@@ -312,6 +310,14 @@ def abandoned(folder: Path) -> list[Path]:
             if not Journal.is_alive(path):
                 found.append(path)
     return found
+
+
+def _documents(name: str, item: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What a record holds, as it was."""
+    if isinstance(item, Rows):
+        yield from (("event", event) for event in item.events())
+    else:
+        yield name, as_lists(item) if name == PAGE else item
 
 
 class _DamagedError(Exception):
@@ -365,11 +371,13 @@ def _read_record(
     if actual != check:
         raise _DamagedError
     name, doc = _pair(unpack(body, blobs))
-    if name == FORM:
-        try:
+    try:
+        if name == FORM:
             rows.learn(doc)
-        except (KeyError, TypeError, ValueError):
-            raise _DamagedError from None
+        elif name == PAGE:
+            doc = as_columns(doc)
+    except (KeyError, TypeError, ValueError):
+        raise _DamagedError from None
     return name, doc
 
 

@@ -117,7 +117,9 @@ def _values_of(mapping: Any) -> list[Any]:
 def _integers(values: Any) -> array[int] | None:
     """Values as integers, 0 for those beyond all counting; None when some are none."""
     if isinstance(values, Uniform) and values.signature == PLAIN[int]:
-        values = values.base.tolist()
+        numbers = values.base.astype(np.int64)
+        countable = (numbers > -_MOST) & (numbers < _MOST)
+        return array("q", np.where(countable, numbers, 0).tobytes())
     kinds = set(map(type, values))
     if kinds == {int} and min(values) > -_MOST and max(values) < _MOST:
         return array("q", values)
