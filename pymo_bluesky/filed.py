@@ -133,7 +133,7 @@ class Filed:
             When they are not what was written.
         """
         found = np.empty(self.shape, self.dtype)
-        if self.row_bytes:
+        if found.size:
             rows = found.reshape(len(self), -1).view(np.uint8)
             for number in range(len(self)):
                 self.read_into(rows[number].data, number)

@@ -7,24 +7,23 @@ bytes with a kind it becomes a column without a look at any of them.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-import msgpack
 import numpy as np
 
 from .columns import Uniform
 from .columns.signatures import INT, PLAIN, UUID
 from .columns.uniform import uuids_in
 
-__all__ = ["PAGE", "as_columns", "as_lists", "packable"]
+__all__ = ["PAGE", "as_columns", "as_lists", "taken_apart"]
 
 PAGE = "event_page"
 
 _LEAST = 16
 """Values of a list below which nothing is gained."""
 
-_FLOATS, _INTS, _UUIDS = 101, 102, 103
+_FLOATS, _INTS, _UUIDS = 1, 2, 3
 
 _COLUMNS: Mapping[int, Callable[[bytes], Uniform]] = {
     _FLOATS: lambda data: Uniform(PLAIN[float], np.frombuffer(data, "<f8")),
@@ -32,70 +31,83 @@ _COLUMNS: Mapping[int, Callable[[bytes], Uniform]] = {
     _UUIDS: lambda data: Uniform(UUID, np.frombuffer(data, "u1").reshape(-1, 16)),
 }
 
+Column = tuple[str, str, int, bytes]
+"""Group and name of a member, what kind of values it has, and these."""
 
-def packable(page: Mapping[str, Any]) -> dict[str, Any]:
-    """A page whose long lists of floats, integers or uuids are bytes for `pack`.
+
+def taken_apart(page: Mapping[str, Any]) -> tuple[dict[str, Any], list[Column]]:
+    """A page without its long lists of floats, integers or uuids, and these.
 
     Examples
     --------
-    >>> from .values import pack, unpack
     >>> page = {"seq_num": list(range(20)), "data": {"x": [0.5] * 20, "n": [None]}}
-    >>> found = as_columns(unpack(pack(packable(page))))
+    >>> rest, columns = taken_apart(page)
+    >>> rest
+    {'seq_num': None, 'data': {'x': None, 'n': [None]}}
+    >>> found = as_columns(rest, columns)
     >>> type(found["data"]["x"]), as_lists(found) == page
     (<class 'pymo_bluesky.columns.uniform.Uniform'>, True)
     """
-    return _each(page, _as_bytes)
+    columns: list[Column] = []
+
+    def without(group: str, name: str, values: Any) -> Any:
+        found = _as_bytes(values)
+        if found is None:
+            return values
+        columns.append((group, name, *found))
+        return None
+
+    return _each(page, without), columns
 
 
-def as_columns(page: Mapping[str, Any]) -> dict[str, Any]:
-    """A page from `unpack`, with columns (`Uniform`) in place of the bytes.
+def as_columns(page: Mapping[str, Any], columns: Sequence[Column]) -> dict[str, Any]:
+    """A page with its columns (`Uniform`) again.
 
     Raises
     ------
-    KeyError, ValueError
-        When they are no column.
+    KeyError, TypeError, ValueError
+        When they are none.
     """
-    return _each(
-        page,
-        lambda v: _COLUMNS[v.code](v.data) if isinstance(v, msgpack.ExtType) else v,
-    )
+    known = {(group, name): _COLUMNS[kind](data) for group, name, kind, data in columns}
+    return _each(page, lambda group, name, values: known.get((group, name), values))
 
 
 def as_lists(page: Mapping[str, Any]) -> dict[str, Any]:
     """The page as it was."""
-    return _each(page, lambda v: list(v) if isinstance(v, Uniform) else v)
+    return _each(page, lambda _, __, v: list(v) if isinstance(v, Uniform) else v)
 
 
-def _each(page: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
-    """A page with its columns changed."""
-    return {
-        name: {key: change(column) for key, column in cast(Any, value).items()}
-        if name in ("data", "timestamps") and type(value) is dict
-        else change(value)
-        for name, value in page.items()
-    }
+def _each(
+    page: Mapping[str, Any], change: Callable[[str, str, Any], Any]
+) -> dict[str, Any]:
+    """A page with its columns changed; ``filled`` is no numbers, and stays."""
+    found: dict[str, Any] = {}
+    for name, value in page.items():
+        if name in ("data", "timestamps") and type(value) is dict:
+            members = cast(dict[str, Any], value).items()
+            found[name] = {key: change(name, key, values) for key, values in members}
+        else:
+            found[name] = change("", name, value)
+    return found
 
 
-def _as_bytes(values: Any) -> Any:
+def _as_bytes(values: Any) -> tuple[int, bytes] | None:
+    """What kind of values a long list has, and these; None when it is another list."""
     if type(values) is not list:
-        return values
+        return None
     items = cast(list[Any], values)
     kinds = set(map(type, items)) if len(items) >= _LEAST else ()
     if len(kinds) != 1:
-        return items
+        return None
     (kind,) = kinds
     if kind is float:
-        return _ext(_FLOATS, np.asarray(array("d", items), "<f8"))
+        return _FLOATS, np.asarray(array("d", items), "<f8").tobytes()
     if kind is str:
         found = uuids_in(items)
-        return items if found is None else _ext(_UUIDS, found)
+        return None if found is None else (_UUIDS, found.tobytes())
     if kind is not int:
-        return items
+        return None
     try:
-        return _ext(_INTS, np.asarray(array("q", items), "<i8"))
+        return _INTS, np.asarray(array("q", items), "<i8").tobytes()
     except OverflowError:  # beyond 64 bits
-        return items
-
-
-def _ext(code: int, data: np.ndarray) -> msgpack.ExtType:
-    return msgpack.ExtType(code, data.tobytes())
+        return None

@@ -161,7 +161,7 @@ _KINDS = {
     )
 }
 _BY_CODE = {kind.code: kind for kind in _KINDS.values()}
-_BLOB = 100  # what is beyond is told elsewhere: columns of pages
+_BLOB = 100
 _MARK = "!"
 
 
@@ -383,15 +383,17 @@ def unpack(
             if blobs is None:
                 return np.broadcast_to(np.zeros((), dtype), shape)
             return np.frombuffer(blobs[i], dtype=dtype).reshape(shape)
-        if code > _BLOB:
-            return msgpack.ExtType(code, payload)
         if depth > _MOST_DEPTH:
             raise ValueError(f"over {_MOST_DEPTH} values in each other")
         return _BY_CODE[code].together(unpack(payload, blobs, depth=depth + 1))
 
-    form: Any = {"strict_map_key": False, "unicode_errors": "surrogatepass"}
     try:
-        return msgpack.unpackb(data, ext_hook=ext, **form)
+        return msgpack.unpackb(
+            data,
+            ext_hook=ext,
+            strict_map_key=False,
+            unicode_errors="surrogatepass",
+        )
     except FormatError:
         raise
     except (*_UNREADABLE, msgpack.UnpackException) as e:

@@ -129,6 +129,35 @@ def test_frames_that_were_repeated_and_points_nobody_saw(tmp_path, dtype):
             assert (np.isnan(found[y, x]) if dtype == "<f8" else found[y, x] == 0).all()
 
 
+def test_a_point_that_is_measured_again_beside_a_monitor(tmp_path):
+    """Each event comes by itself then, and one of them has no place in the tree."""
+    documents = grid([0, 1, 2, 2, *range(3, 24)])
+    start = documents[0][1]
+    monitor = {
+        **documents[1][1],
+        "uid": "m",
+        "name": "monitor",
+        "data_keys": {"i0": key()},
+        "object_keys": {"i0": ["i0"]},
+        "configuration": {},
+        "hints": {},
+    }
+    beside = {"descriptor": "m", "data": {"i0": 1.0}, "timestamps": {"i0": 0.0}}
+    events = [
+        pair
+        for n, event in enumerate(documents[2:-1])
+        for pair in (
+            event,
+            ("event", {**beside, "uid": f"{n:036}", "time": 0.0, "seq_num": n + 1}),
+        )
+    ]
+    documents = [*documents[:2], ("descriptor", monitor), *events, documents[-1]]
+    assert start["uid"] == monitor["run_start"]
+    path = written(tmp_path, documents)
+    assert_same_documents(documents, list(replay(path)))
+    assert verify(path, isolated=False) == []
+
+
 def test_a_frame_that_changes_its_form_among_others(tmp_path):
     documents = grid(range(24))
     documents[9][1]["data"]["cam"] = frame(9, (100, 200))

@@ -19,7 +19,14 @@ from exactness import assert_same_documents, differences
 
 from pymo_bluesky.errors import JournalError, WriteError
 from pymo_bluesky.forms import Form, form_of
-from pymo_bluesky.journal import Bound, DelayedOutbox, Journal, JournalWriter, Outbox
+from pymo_bluesky.journal import (
+    Bound,
+    DelayedOutbox,
+    Journal,
+    JournalWriter,
+    Outbox,
+    rowing,
+)
 from pymo_bluesky.journal.records import MAGIC, JournalTail, Records, as_record
 from pymo_bluesky.journal.rowing import HEAD
 from pymo_bluesky.values import BLOB_BYTES, pack
@@ -121,6 +128,39 @@ def long_one(path):
     path.unlink()
     written(path, [*documents, ("stop", {"run_start": "4b1d", "reason": "x" * 100})])
     return path, before
+
+
+def test_rows_of_alternating_streams_are_looked_at_once(path, monkeypatch):
+    """Or nearly: what follows a row is read with it, but not all of the journal."""
+    looked: list[int] = []
+    found = rowing._whole_rows
+
+    def counting(data, size, common):
+        looked.append(len(data) // size)
+        return found(data, size, common)
+
+    monkeypatch.setattr(rowing, "_whole_rows", counting)
+    for large in (0, BLOB_BYTES):
+        looked.clear()
+        journal = Journal(alternating(path.with_name(f"{large}.journal"), 200, large))
+        for how in ("read", "filed", "outline"):
+            assert sum(len(rows) for name, rows in journal.batches(how)) == 200
+        assert sum(looked) < 3 * 200 * 5
+
+
+def alternating(path, count, large):
+    """A monitor between the events of a scan; its rows are no larger."""
+    value = np.zeros(large, np.uint8) if large else 0.5
+    records = Records()
+    with JournalWriter(path, ABOUT) as journal:
+        for n in range(count):
+            event = dict.fromkeys(MEMBERS, f"stream {n % 2}") | {
+                "uid": str(uuid.UUID(int=n))
+            }
+            event |= {"time": 1.0 * n, "seq_num": n + 1}
+            event |= {"data": {"x": value}, "timestamps": {"x": 0.0}}
+            journal.write(records.of("event", event))
+    return path
 
 
 def test_a_record_that_was_cut_off_anywhere_is_left_out(long_one):
@@ -487,9 +527,27 @@ class TestOutboxes:
         assert len(tried) == 3
 
 
+PAGE = {"data": {"x": None}}
+NO_COLUMNS = (
+    [["data", "x", 1, b"7 bytes"]],
+    [["data", "x", 3, b"15 bytes are no"]],
+    [["data", "x", 9, bytes(8)]],
+    [["data", "x", 1, "a text"]],
+    [["data", "x"]],
+    [[[], {}, 1, bytes(8)]],
+    {"data": 1},
+    7,
+)
+
+
 @pytest.mark.parametrize(
     "record",
-    [5, ["event"], ["event", None], [5, {}], ["event", {}, 1]],
+    [
+        *(5, ["event"], ["event", None], [5, {}], ["event", {}, 1]),
+        *(["event_page", PAGE, columns] for columns in NO_COLUMNS),
+        ["event_page", PAGE, [], []],
+        ["event", PAGE, [["data", "x", 1, bytes(8)]]],
+    ],
     ids=repr,
 )
 def test_a_record_that_is_no_document_is_damage(record, path):

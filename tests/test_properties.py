@@ -39,6 +39,7 @@ TIGHT = (
     (signatures, "_MAX_VALUE_TEXT", 7),  # what travels beside is never a text
     (building, "_SHORT_RUN", 0),
     (blocks, "MAX_ROWS", 2),
+    (blocks, "_FEW", 0),
     (pages, "_LEAST", 1),
     (run, "_HELD_BYTES", 0),
     (rows, "_ROWS", 3),

@@ -130,8 +130,10 @@ def uuids_of(texts: np.ndarray) -> Sequence[str] | Uniform:
 
 def uuids_in(texts: Sequence[str]) -> np.ndarray | None:
     """Uuids as bytes, shape (n, 16); None when one of the texts is no uuid."""
+    if set(map(len, texts)) - {36}:
+        return None
     joined = "".join(texts)
-    if not joined.isascii() or not all(len(text) == 36 for text in texts):
+    if not joined.isascii():
         return None
     found = uuids_of(np.frombuffer(joined.encode(), np.uint8).reshape(-1, 36))
     return found.base if isinstance(found, Uniform) else None

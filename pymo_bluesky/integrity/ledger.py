@@ -208,21 +208,28 @@ def _write(
     """Go on with a check of values, when these are the next ones."""
     if entry is None or entry.values is None:
         return
-    filed = isinstance(values, Filed)
-    if filed and entry.passed is not None and entry.passed.take(start, values):
+    if (
+        isinstance(values, Filed)
+        and entry.passed is not None
+        and entry.passed.take(start, values)
+    ):
         return
     first = _place(entry.shape, start, values.shape)
-    large = filed and values.row_bytes >= LARGE  # their checksums are no CRC-32
-    if values.dtype != entry.dtype or first != entry.written or large:
+    if values.dtype != entry.dtype or first != entry.written:
         entry.values = None
         return
-    if filed:
-        checks = values.checks.tolist()
-        entry.values = joined(checks, values.row_bytes, entry.values)
-    else:
-        data = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
-        entry.values = zlib.crc32(data, entry.values)
+    entry.values = _continued(values, entry.values)
     entry.written += values.size
+
+
+def _continued(values: np.ndarray | Filed, check: int) -> int | None:
+    """Go on with the CRC-32 of values; None when it would have to be read."""
+    if not isinstance(values, Filed):
+        data = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
+        return zlib.crc32(data, check)
+    if values.row_bytes >= LARGE:  # then `checksum` gives no CRC-32 of all bytes
+        return None
+    return joined(values.checks.tolist(), values.row_bytes, check)
 
 
 def _place(

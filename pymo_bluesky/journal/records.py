@@ -25,7 +25,7 @@ from typing import Any, cast
 from ..errors import JournalError
 from ..folders import JOURNAL
 from ..forms import ROWS, Rows
-from ..pages import PAGE, as_columns, as_lists, packable
+from ..pages import PAGE, as_columns, as_lists, taken_apart
 from ..values import pack, unpack
 from .rowing import FORM, HEAD, ROW, Large, RowReader, RowRecords
 
@@ -55,7 +55,7 @@ _WINDOW = 2**18
 def as_record(name: str, doc: Mapping[str, Any]) -> list[Any]:
     """The parts of a record; large arrays are parts of their own."""
     blobs: list[memoryview] = []
-    body = pack([name, packable(doc) if name == PAGE else doc], blobs)
+    body = pack([name, *(taken_apart(doc) if name == PAGE else (doc,))], blobs)
     lengths = b"".join(_LENGTH.pack(len(blob)) for blob in blobs)
     check = zlib.crc32(body, zlib.crc32(lengths))
     for blob in blobs:
@@ -65,14 +65,7 @@ def as_record(name: str, doc: Mapping[str, Any]) -> list[Any]:
 
 
 class Records:
-    """Takes the documents of one journal apart.
-
-    Examples
-    --------
-    >>> records = Records()
-    >>> len(records.of("start", {"uid": "4b1d"}))
-    1
-    """
+    """Takes the documents of one journal apart."""
 
     def __init__(self) -> None:
         self._rows = RowRecords()
@@ -371,21 +364,27 @@ def _read_record(
     if actual != check:
         raise _DamagedError
     name, doc = _pair(unpack(body, blobs))
-    try:
-        if name == FORM:
+    if name == FORM:
+        try:
             rows.learn(doc)
-        elif name == PAGE:
-            doc = as_columns(doc)
-    except (KeyError, TypeError, ValueError):
-        raise _DamagedError from None
+        except (KeyError, TypeError, ValueError):
+            raise _DamagedError from None
     return name, doc
 
 
 def _pair(record: Any) -> tuple[str, dict[str, Any]]:
-    pair = cast(list[Any], record) if isinstance(record, list) else []
-    if len(pair) != 2 or not isinstance(pair[0], str) or not isinstance(pair[1], dict):
+    """Name and document of a record; a page has its columns beside it."""
+    try:
+        name, doc, *columns = record
+        if columns:
+            doc = as_columns(doc, *columns)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise _DamagedError from None
+    if not isinstance(name, str) or not isinstance(doc, dict):
         raise _DamagedError
-    return pair[0], cast(dict[str, Any], pair[1])
+    if columns and name != PAGE:
+        raise _DamagedError
+    return name, cast(dict[str, Any], doc)
 
 
 def _read_rows(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import BufferedReader
 from typing import Any, Literal, cast
 
@@ -40,6 +40,9 @@ _CHECK_DTYPE = np.dtype("<u4")
 _HEAD_BYTES = _CHECK.size + HEAD.size
 _MOST_TRIES = 8
 """Events of a descriptor that are asked for their form; odd ones are no rows."""
+
+_FIRST = 4
+"""Rows that are read first."""
 
 _MOST_BYTES = 2**20
 _FILED_BYTES = 16 * 2**20
@@ -217,8 +220,12 @@ def _heads(
     dtype = np.dtype([("head", f"V{_HEAD_BYTES}"), ("row", layout.head), checks])
     size = dtype.itemsize + _large_bytes(layout)
     fd, each = file.fileno(), dtype.itemsize
-    data = b"".join(os.pread(fd, each, at + n * size) for n in range(most))
-    return np.frombuffer(data, dtype, _whole_rows(memoryview(data), each, common))
+
+    def read(first: int, rows: int) -> bytes:
+        places = range(at + first * size, at + (first + rows) * size, size)
+        return b"".join(os.pread(fd, each, place) for place in places)
+
+    return np.frombuffer(_stretch(read, most, each, common), dtype)
 
 
 def _undamaged(filed: Filed) -> np.ndarray:
@@ -240,12 +247,41 @@ def _read_small(
     row = np.dtype([("head", f"V{_HEAD_BYTES}"), ("row", layout.head)])
     at = file.tell()
     most = max(1, min((end - at) // row.itemsize, _MOST_BYTES // row.itemsize))
-    data = memoryview(file.read(most * row.itemsize))
-    n = _whole_rows(data, row.itemsize, common)
-    if not n:
+    data = _stretch(
+        lambda _, rows: file.read(rows * row.itemsize), most, row.itemsize, common
+    )
+    if not data:
         raise ValueError("a row is not what was written")
-    file.seek(at + n * row.itemsize)
-    return layout.rows(np.frombuffer(data, row, n)["row"], [])
+    file.seek(at + len(data))
+    return layout.rows(np.frombuffer(data, row)["row"], [])
+
+
+def _stretch(
+    read: Callable[[int, int], bytes], most: int, size: int, common: bytes
+) -> bytes:
+    """Rows of a form up to the first that is none, or not as it was written.
+
+    Few are read first, then more and more: where the events of two streams alternate,
+    the second is none already.
+
+    Parameters
+    ----------
+    read
+        Gives rows, from one on, so many.
+    most, size
+        How many at most; bytes of each.
+    """
+    found: list[bytes] = []
+    count, step = 0, _FIRST
+    while count < most:
+        wanted = min(step, most - count)
+        data = read(count, wanted)
+        whole = _whole_rows(memoryview(data), size, common)
+        found.append(data[: whole * size])
+        if whole < wanted:
+            break
+        count, step = count + whole, 4 * step
+    return b"".join(found)
 
 
 def _whole_rows(data: memoryview, size: int, common: bytes) -> int:
@@ -256,7 +292,7 @@ def _whole_rows(data: memoryview, size: int, common: bytes) -> int:
     rest = np.frombuffer(common, np.uint8)
     whole = (table[:, _CHECKS.size : _HEAD_BYTES] == rest).all(axis=1)
     whole &= own == followed(checks, common)
-    # Row by row takes 0.3 µs each, and heads, too, took 0.7 µs.
+    # Only these are summed up one by one, in 0.3 µs each.
     whole &= checks == [
         zlib.crc32(data[at : at + size - _HEAD_BYTES])
         for at in range(_HEAD_BYTES, count * size, size)
