@@ -277,9 +277,10 @@ def _stretch(
         wanted = min(step, most - count)
         data = read(count, wanted)
         whole = _whole_rows(memoryview(data), size, common)
-        found.append(data[: whole * size])
         if whole < wanted:
+            found.append(data[: whole * size])
             break
+        found.append(data)
         count, step = count + whole, 4 * step
     return b"".join(found)
 

@@ -101,10 +101,9 @@ class StreamSurvey:
         self.times.extend(_numbers(block.columns.get(_TIME, ()), block.rows))
         for key, values in block.columns.items():
             if key.group == "data" and key.name in moved:
-                known = self.positions.setdefault(
-                    key.name, array("d", [np.nan] * self.rows)
-                )
-                known.extend(_numbers(values, block.rows))
+                if key.name not in self.positions:
+                    self.positions[key.name] = array("d", [np.nan] * self.rows)
+                self.positions[key.name].extend(_numbers(values, block.rows))
         for name, known in self.positions.items():
             if ColumnKey("data", name) not in block.columns:
                 known.extend([np.nan] * block.rows)
