@@ -178,11 +178,8 @@ class Sorter:
 
     def _rows(self, rows: Rows) -> Iterator[Block | Loose]:
         stream = self._home.get(rows.form.descriptor)
-        if stream is None:
-            for event in rows.events():
-                yield from self._loose("event", event)
-            return
-        if len(rows) < _FEW and all(values.ndim == 1 for values in rows.values):
+        few = len(rows) < _FEW and all(values.ndim == 1 for values in rows.values)
+        if stream is None or few:
             for event in rows.events():
                 yield from self._event(event)
             return
