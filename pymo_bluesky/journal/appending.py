@@ -112,8 +112,7 @@ class JournalWriter:
         # Log records come from any thread.
         with self._lock:
             self._require_in_place()
-            if self._sync_error is not None:
-                self._require_synced()
+            self._require_synced()
             try:
                 if self._torn:
                     os.ftruncate(self._fd, self._size)
