@@ -13,8 +13,6 @@ _REFERENCES = ("descriptor", "run_start", "resource", "stream_resource")
 
 _KNOWN_BY_UID = ("descriptor", "resource", "stream_resource")
 
-_NONE: dict[str, Any] = {}
-
 
 class Homes:
     """The runs of documents.
@@ -23,7 +21,7 @@ class Homes:
     --------
     >>> homes = Homes()
     >>> homes.add("4b1d")
-    >>> homes.of("descriptor", {"uid": "d", "run_start": "4b1d"})
+    >>> homes.of("descriptor", {"uid": "d", "run_start": "4b1d"}, {})
     '4b1d'
     """
 
@@ -36,9 +34,7 @@ class Homes:
         with self._lock:
             self._homes[run] = run
 
-    def of(
-        self, name: str, doc: Mapping[str, Any], runs: dict[str, Any] = _NONE
-    ) -> str:
+    def of(self, name: str, doc: Mapping[str, Any], runs: dict[str, Any]) -> str:
         """The run of a document; others that refer to it are of the same.
 
         Parameters
