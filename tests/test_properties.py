@@ -25,7 +25,7 @@ from pymo_bluesky.replaying import loose, rows
 
 EXAMPLES = int(os.environ.get("PYMO_EXAMPLES", "1500"))
 bounded = settings(
-    max_examples=60,
+    max_examples=120,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -295,7 +295,7 @@ def assert_none_is_silent(path: Path, count: int, record) -> None:
 )
 def test_flips_of_each_seed(runs, layout, tmp_path, record_testsuite_property):
     path = exported(tmp_path, *runs, layout=layout)
-    assert_none_is_silent(path, 150, record_testsuite_property)
+    assert_none_is_silent(path, 300, record_testsuite_property)
 
 
 @pytest.mark.fuzz
