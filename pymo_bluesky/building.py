@@ -28,7 +28,7 @@ from .errors import (
     Problem,
 )
 from .integrity import Ledger, log_path, log_size, raw_path, seal_scan
-from .journal import ABOUT, Journal, Large
+from .journal import ABOUT, Journal, Large, frames_of
 from .layouts import LAYOUTS, Layout, Role
 from .layouts.placing import place_dataset, place_log
 from .operations import Append, Operation, SetAttributes
@@ -187,6 +187,7 @@ def add_scan(
     number: int | None = None,
     compression: Compression | None = None,
     display: Display = PLAIN,
+    room: store.Reserved | None = None,
 ) -> Built:
     """Put a run into a dataset as its next scan, whole or not at all.
 
@@ -210,6 +211,8 @@ def add_scan(
         Of the scan, by default the next one; of its larger arrays.
     display
         What the scan bears for viewers.
+    room
+        Where in the dataset frames lie already, which this process put there.
 
     Raises
     ------
@@ -231,7 +234,8 @@ def add_scan(
             list(remarks),
         )
         number = _append(
-            path, layout, recording, lines, lock_timeout, number, compression, display
+            *(path, layout, recording, lines, lock_timeout),
+            *(number, compression, display, room),
         )
     return Built(path, layout.row(Role.SCAN).named(number), tuple(recording.problems))
 
@@ -253,6 +257,7 @@ def _append(
     number: int | None,
     compression: Compression | None,
     display: Display,
+    room: store.Reserved | None,
 ) -> int:
     numbers: list[int] = []
 
@@ -273,13 +278,15 @@ def _append(
         lock_timeout=lock_timeout,
         oldest=layout.oldest_format,
         compression=compression,
+        staying=recording.in_place() if room else (),
+        room=room,
     )
     return numbers[-1]
 
 
 def _sources(journal: Journal, extra: Sequence[Document]) -> tuple[Source, Source]:
     """Where documents come from, whole and in outline; a short run is read once."""
-    if journal.size <= _SHORT_RUN:
+    if journal.size <= _SHORT_RUN and not frames_of(journal.path).exists():
         documents = [*_undamaged(journal, "read"), *extra]
         return (lambda: documents), (lambda: documents)
     return (

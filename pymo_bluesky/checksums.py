@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
 
-__all__ = ["LARGE", "checksum", "checksum_of_parts", "followed", "joined"]
+__all__ = ["LARGE", "checksum", "checksum_of_parts", "followed", "joined", "lookup3"]
 
 _PAGE = 4096
 LARGE = 2**16
@@ -122,6 +123,59 @@ def followed(numbers: np.ndarray, tail: bytes) -> np.ndarray:
     changed = lowest[numbers & 255] ^ low[numbers >> 8 & 255]
     changed ^= high[numbers >> 16 & 255] ^ highest[numbers >> 24]
     return changed ^ np.uint32(zlib.crc32(bytes(4) + tail))
+
+
+_WORD = 2**32 - 1
+
+
+def lookup3(data: bytes) -> int:
+    """The checksum that HDF5 gives its own structures, by Bob Jenkins.
+
+    Parameters
+    ----------
+    data
+        Some hundred bytes: 0.5 µs each.
+
+    Examples
+    --------
+    >>> hex(lookup3(b"Four score and seven years ago"))
+    '0x17770551'
+    """
+    size = len(data)
+    a = b = c = (0xDEADBEEF + size) & _WORD
+    # The last group, of up to 12 bytes, is mixed in another way.
+    last = max(0, size - 1) // 12 * 12
+    for at in range(0, last, 12):
+        a, b, c = (x + y for x, y in zip((a, b, c), _words(data[at:]), strict=True))
+        a, c = (a - c) & _WORD ^ _turned(c, 4), c + b
+        b, a = (b - a) & _WORD ^ _turned(a, 6), a + c
+        c, b = (c - b) & _WORD ^ _turned(b, 8), b + a
+        a, c = (a - c) & _WORD ^ _turned(c, 16), c + b
+        b, a = (b - a) & _WORD ^ _turned(a, 19), a + c
+        c, b = (c - b) & _WORD ^ _turned(b, 4), b + a
+    if not size:
+        return c
+    a, b, c = (x + y for x, y in zip((a, b, c), _words(data[last:]), strict=True))
+    c = ((c ^ b) - _turned(b, 14)) & _WORD
+    a = ((a ^ c) - _turned(c, 11)) & _WORD
+    b = ((b ^ a) - _turned(a, 25)) & _WORD
+    c = ((c ^ b) - _turned(b, 16)) & _WORD
+    a = ((a ^ c) - _turned(c, 4)) & _WORD
+    b = ((b ^ a) - _turned(a, 14)) & _WORD
+    return ((c ^ b) - _turned(b, 24)) & _WORD
+
+
+def _words(data: bytes) -> tuple[int, int, int]:
+    a, b, c = _THREE.unpack(data[:12].ljust(12, b"\0"))
+    return a, b, c
+
+
+_THREE = struct.Struct("<3I")
+
+
+def _turned(word: int, bits: int) -> int:
+    word &= _WORD
+    return (word << bits | word >> 32 - bits) & _WORD
 
 
 @lru_cache(maxsize=16)

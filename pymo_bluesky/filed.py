@@ -54,13 +54,15 @@ class Filed:
         Of one row.
     name
         Of the file, for errors.
+    stay
+        Whether they may stay there for good: an array of that file can have them.
 
     Attributes
     ----------
     shape, dtype, ndim, size
         Of the array: rows first.
-    places, checks
-        As they were given; int64 and uint32.
+    places, checks, stay
+        As they were given; int64, uint32 and bool.
 
     Examples
     --------
@@ -74,7 +76,16 @@ class Filed:
     ((2, 2), [2, 3], [[2, 3], [0, 1]])
     """
 
-    __slots__ = ("_file", "_name", "checks", "dtype", "places", "row_bytes", "shape")
+    __slots__ = (
+        "_file",
+        "_name",
+        "checks",
+        "dtype",
+        "places",
+        "row_bytes",
+        "shape",
+        "stay",
+    )
 
     def __init__(
         self,
@@ -84,8 +95,11 @@ class Filed:
         shape: tuple[int, ...],
         dtype: np.dtype[Any],
         name: str = "a file",
+        *,
+        stay: bool = False,
     ) -> None:
         self._file = file
+        self.stay = stay
         self._name = name
         self.places = np.asarray(places, np.int64)
         self.checks = np.asarray(checks, np.uint32)
@@ -122,7 +136,8 @@ class Filed:
         return self._part(self.places, self.checks, np.dtype(dtype))
 
     def _part(self, places: Any, checks: Any, dtype: np.dtype[Any]) -> Filed:
-        return Filed(self._file, places, checks, self.shape[1:], dtype, self._name)
+        kind = self.shape[1:], dtype, self._name
+        return Filed(self._file, places, checks, *kind, stay=self.stay)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """All rows, read.

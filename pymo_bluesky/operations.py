@@ -10,6 +10,7 @@ import numpy as np
 
 __all__ = [
     "Append",
+    "InPlace",
     "Link",
     "MakeArray",
     "MakeGroup",
@@ -32,6 +33,33 @@ class MakeGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InPlace:
+    """An array whose values lie where it can have them, in the file that it goes to.
+
+    Attributes
+    ----------
+    place
+        Where the first value is, in bytes.
+    shape, dtype
+        Of the array.
+    unused
+        Numbers of the points, along all axes but those of a row, of which no row lies
+        there; int64.
+    row_bytes
+        Of a row.
+    fill
+        What is to stand where none lies, again and again.
+    """
+
+    place: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    unused: np.ndarray
+    row_bytes: int
+    fill: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MakeArray:
     """Make an array.
 
@@ -51,6 +79,8 @@ class MakeArray:
         Rows are of variable length (PyTables' VLARRAY of uint8).
     packed
         Compressed and checksummed (for what is read whole: JSON).
+    place
+        Where its values may lie already, in bytes (`InPlace`).
     """
 
     path: str
@@ -62,6 +92,7 @@ class MakeArray:
     growing: bool = False
     text: bool = False
     packed: bool = False
+    place: int | None = None
 
 
 class Slab(NamedTuple):

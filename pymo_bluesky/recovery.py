@@ -32,7 +32,8 @@ from .errors import (
     PymoError,
     printable,
 )
-from .journal import ABOUT, SUFFIX, EmptyJournalError, Journal
+from .forms import ROWS
+from .journal import ABOUT, IN, SUFFIX, EmptyJournalError, Journal, remove_journal
 from .layouts import Layout, layout_named
 from .names import safe_name
 from .store.filters import require
@@ -173,7 +174,7 @@ def _recovered(path: Path) -> Recovered:
             run = str(journal.about.get("run", ""))
             return _rebuilt(journal, run)
     except EmptyJournalError:
-        path.unlink(missing_ok=True)
+        remove_journal(path)
         return Recovered(path, message="it holds no document; removed")
     except Exception as error:  # noqa: BLE001 - it is told, and the others go on
         why = str(error) if isinstance(error, (PymoError, OSError)) else repr(error)
@@ -183,16 +184,21 @@ def _recovered(path: Path) -> Recovered:
 
 def _rebuilt(journal: Journal, run: str) -> Recovered:
     seen = _Seen()
-    for name, doc in journal:
-        seen.note(name, doc)
+    for name, item in journal.batches("outline"):
+        seen.note(name, item)
     if not seen.start and not journal.damaged:
-        journal.path.unlink(missing_ok=True)
+        remove_journal(journal.path)
         message = "it holds no start document; removed"
         return Recovered(journal.path, run, message=message)
     # Only now: what an interrupted append left may look like a scan that is in.
     dataset, layout = _target(journal, seen)
     scan, done = scan_of_run(dataset, layout, run), "was in"
     packed, remarks = _compression(journal.about | seen.about)
+    if scan is None or IN not in seen.about:
+        # Frames in a dataset that has the scan may have been measured again.
+        seen = _Seen()
+        for name, doc in journal:
+            seen.note(name, doc)
     if scan is None:
         extra = [] if seen.stopped else [("stop", _stop(run, seen))]
         assets = mode_named(str(journal.about.get("assets", "link")))
@@ -270,7 +276,7 @@ def _remarks(journal: Journal, seen: _Seen) -> Iterator[str]:
                 f"journal is kept as {kept.name}"
             )
         else:
-            journal.path.unlink(missing_ok=True)
+            remove_journal(journal.path)
     except OSError as error:
         yield f"the journal could not be removed: {error}"
 
@@ -287,7 +293,11 @@ class _Seen:
         self.about: dict[str, Any] = {}
         self._names: dict[str, str] = {}
 
-    def note(self, name: str, doc: Mapping[str, Any]) -> None:
+    def note(self, name: str, doc: Any) -> None:
+        if name == ROWS:
+            self.last = max(self.last, float(doc.time.max()))
+            self._count(doc.form.descriptor, doc.seq_num)
+            return
         when = np.ravel(doc.get("time", ()))
         if when.size and when.dtype.kind in "iuf":
             self.last = max(self.last, float(when.max()))

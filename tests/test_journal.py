@@ -27,7 +27,8 @@ from pymo_bluesky.journal import (
     Outbox,
     rowing,
 )
-from pymo_bluesky.journal.records import MAGIC, JournalTail, Records, as_record
+from pymo_bluesky.journal.packing import Records, as_record
+from pymo_bluesky.journal.records import MAGIC, JournalTail
 from pymo_bluesky.journal.rowing import HEAD
 from pymo_bluesky.values import BLOB_BYTES, pack
 

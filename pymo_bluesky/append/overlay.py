@@ -220,6 +220,25 @@ class Overlay:
         if self.error is not None:
             raise self.error
 
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Device and number of the file."""
+        found = os.fstat(self._fd)
+        return found.st_dev, found.st_ino
+
+    def lay(self, data: bytes, place: int) -> None:
+        """Put `data` where nothing in the file leads to yet; never raises.
+
+        It is not held back until the commit; it may be there already.
+        """
+        there = bytearray(len(data))
+        try:
+            read_at(self._fd, memoryview(there), place)
+            if there != data:
+                write_at(self._fd, data, place)
+        except OSError as error:
+            self._fail(error)
+
     def superblock(self) -> Superblock | None:
         """Give the superblock as HDF5 left it, or None when this is not HDF5."""
         here = self._position
@@ -349,11 +368,10 @@ def read_at(fd: int, view: memoryview, offset: int) -> int:
     """Fill `view` from `offset` on as far as the file goes; give the byte count."""
     done = 0
     while done < len(view):
-        data = os.pread(fd, len(view) - done, offset + done)
-        if not data:
+        got = os.preadv(fd, [view[done:]], offset + done)
+        if not got:
             break
-        view[done : done + len(data)] = data
-        done += len(data)
+        done += got
     return done
 
 

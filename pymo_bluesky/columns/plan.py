@@ -132,10 +132,13 @@ class ColumnSurvey:
         """Whether the column still counts up by one."""
         if not self.consecutive or not n:
             return
+        if isinstance(values, Uniform) and values.signature != INT:
+            self.consecutive = False  # without a look: they may be frames in a file
+            return
         if self.first is None and type(values[0]) is int:
             self.first = values[0]
         start = (self.first or 0) + self.rows
-        if isinstance(values, Uniform) and values.signature == INT:
+        if isinstance(values, Uniform):
             self.consecutive = _counts_up(values.base, start)
             return
         # Arrays and odd numbers cannot be compared with a list: their types come first.

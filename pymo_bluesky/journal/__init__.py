@@ -5,10 +5,12 @@ from __future__ import annotations
 from .appending import JournalWriter
 from .outbox import Bound, DelayedOutbox, Elsewhere, Outbox, Pending
 from .records import ABOUT, SUFFIX, EmptyJournalError, Journal, JournalTail, abandoned
-from .rowing import Large
+from .rowing import IN, Large
+from .slots import Slots, frames_of, remove_journal
 
 __all__ = [
     "ABOUT",
+    "IN",
     "SUFFIX",
     "Bound",
     "DelayedOutbox",
@@ -20,5 +22,8 @@ __all__ = [
     "Large",
     "Outbox",
     "Pending",
+    "Slots",
     "abandoned",
+    "frames_of",
+    "remove_journal",
 ]

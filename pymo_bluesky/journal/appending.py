@@ -20,7 +20,8 @@ from typing import Any, Self
 
 from ..append.locking import lock
 from ..errors import WriteError
-from .records import ABOUT, MAGIC, as_record
+from .packing import as_record
+from .records import ABOUT, MAGIC
 
 __all__ = ["JournalWriter"]
 

@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import WriteError
+from ..forms import Form
 from .appending import JournalWriter
-from .records import Records, as_record
+from .packing import Records, as_record
+from .slots import Slots
 
 __all__ = ["Bound", "DelayedOutbox", "Elsewhere", "Outbox", "Pending"]
 
@@ -94,6 +96,8 @@ class Outbox:
         Where they go.
     elsewhere
         Where they go when that fails; without it the error is raised.
+    slots
+        Gives places in another file for the large arrays of events.
 
     Attributes
     ----------
@@ -104,12 +108,15 @@ class Outbox:
     """
 
     def __init__(
-        self, journal: JournalWriter, elsewhere: Elsewhere | None = None
+        self,
+        journal: JournalWriter,
+        elsewhere: Elsewhere | None = None,
+        slots: Callable[[Form], Slots | None] | None = None,
     ) -> None:
         self.journal = journal
         self.lost = 0
         self._elsewhere = elsewhere
-        self._records = Records()
+        self._records = Records(slots)
         self._waiting: deque[_Letter] = deque()
         self._waiting_bytes = 0
         self._changed = threading.Condition()

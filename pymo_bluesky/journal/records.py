@@ -15,9 +15,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import struct
 import zlib
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, cast
@@ -25,9 +24,10 @@ from typing import Any, cast
 from ..errors import JournalError
 from ..folders import JOURNAL
 from ..forms import ROWS, Rows
-from ..pages import PAGE, as_columns, as_lists, taken_apart
-from ..values import pack, unpack
-from .rowing import FORM, HEAD, ROW, Large, RowReader, RowRecords
+from ..pages import PAGE, as_columns, as_lists
+from ..values import unpack
+from .packing import CHECK, LENGTH
+from .rowing import FORM, HEAD, ROW, Large, RowReader
 
 __all__ = [
     "ABOUT",
@@ -36,9 +36,7 @@ __all__ = [
     "EmptyJournalError",
     "Journal",
     "JournalTail",
-    "Records",
     "abandoned",
-    "as_record",
 ]
 
 SUFFIX = JOURNAL
@@ -46,43 +44,8 @@ ABOUT = "journal"
 """Name of a record that tells what the journal is for; a later one amends the first."""
 
 MAGIC = b"PYMOJRN2"
-_CHECK = struct.Struct("<I")
-_LENGTH = struct.Struct("<Q")
 _MAX_BLOBS = 1_000_000
 _WINDOW = 2**18
-
-
-def as_record(name: str, doc: Mapping[str, Any]) -> list[Any]:
-    """The parts of a record; large arrays are parts of their own."""
-    blobs: list[memoryview] = []
-    body = pack([name, *(taken_apart(doc) if name == PAGE else (doc,))], blobs)
-    lengths = b"".join(_LENGTH.pack(len(blob)) for blob in blobs)
-    check = zlib.crc32(body, zlib.crc32(lengths))
-    for blob in blobs:
-        check = zlib.crc32(blob, check)
-    head = HEAD.pack(check, len(blobs), len(body), sum(map(len, blobs)))
-    return [_CHECK.pack(zlib.crc32(head)) + head + lengths + body, *blobs]
-
-
-class Records:
-    """Takes the documents of one journal apart."""
-
-    def __init__(self) -> None:
-        self._rows = RowRecords()
-
-    def of(self, name: str, doc: Mapping[str, Any]) -> list[Any]:
-        """The parts of the next record, and of one before it that it needs."""
-        if name == "event":
-            form, parts = self._rows.parts(doc)
-            if form is not None:
-                return [*as_record(FORM, form), *parts]
-            if parts:
-                return parts
-        return as_record(name, doc)
-
-    def forget(self) -> None:
-        """Rely on nothing before: a record that was given may not have been written."""
-        self._rows.forget()
 
 
 class EmptyJournalError(JournalError):
@@ -180,7 +143,7 @@ class Journal:
             yield from _documents(name, item)
 
     def _items(self, large: Large) -> Iterator[tuple[str, Any]]:
-        rows = RowReader(large)
+        rows = RowReader(self.path, large)
         with self.path.open("rb", buffering=_WINDOW) as binary:
             file = cast(BufferedReader, binary)
             end = os.fstat(file.fileno()).st_size
@@ -246,7 +209,7 @@ class JournalTail:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._rows = RowReader()
+        self._rows = RowReader(path)
         self._at = len(MAGIC)
         self._file: Any = path.open("rb", buffering=0)
         try:
@@ -334,21 +297,21 @@ def _read_record(
     file: BufferedReader, end: int, rows: RowReader, *, whole: bool
 ) -> tuple[str, Any] | None:
     """The next record; None when the writer died in it."""
-    head = file.read(_CHECK.size + HEAD.size)
-    if len(head) < _CHECK.size + HEAD.size:
+    head = file.read(CHECK.size + HEAD.size)
+    if len(head) < CHECK.size + HEAD.size:
         return None
-    if _CHECK.pack(zlib.crc32(head[_CHECK.size :])) != head[: _CHECK.size]:
+    if CHECK.pack(zlib.crc32(head[CHECK.size :])) != head[: CHECK.size]:
         raise _DamagedError
-    check, n_blobs, n_body, n_blob = HEAD.unpack_from(head, _CHECK.size)
+    check, n_blobs, n_body, n_blob = HEAD.unpack_from(head, CHECK.size)
     if n_blobs & ROW:
         return _read_rows(file, end, rows, n_blobs)
-    n_lengths = n_blobs * _LENGTH.size
+    n_lengths = n_blobs * LENGTH.size
     if n_blobs > _MAX_BLOBS:
         raise _DamagedError
     if file.tell() + n_lengths + n_body + n_blob > end:
         return None
     lengths, body = file.read(n_lengths), file.read(n_body)
-    sizes = [size for (size,) in _LENGTH.iter_unpack(lengths)]
+    sizes = [size for (size,) in LENGTH.iter_unpack(lengths)]
     if sum(sizes) != n_blob:
         raise _DamagedError
     if not whole and n_blobs:
@@ -364,12 +327,19 @@ def _read_record(
     if actual != check:
         raise _DamagedError
     name, doc = _pair(unpack(body, blobs))
-    if name == FORM:
+    _teach(rows, name, doc)
+    return name, doc
+
+
+def _teach(rows: RowReader, name: str, doc: dict[str, Any]) -> None:
+    """Let what reads rows take note of what it needs."""
+    if name == ABOUT:
+        rows.note(doc)
+    elif name == FORM:
         try:
             rows.learn(doc)
         except (KeyError, TypeError, ValueError):
             raise _DamagedError from None
-    return name, doc
 
 
 def _pair(record: Any) -> tuple[str, dict[str, Any]]:
@@ -390,9 +360,11 @@ def _pair(record: Any) -> tuple[str, dict[str, Any]]:
 def _read_rows(
     file: BufferedReader, end: int, rows: RowReader, code: int
 ) -> tuple[str, Rows] | None:
-    file.seek(-(_CHECK.size + HEAD.size), os.SEEK_CUR)
+    file.seek(-(CHECK.size + HEAD.size), os.SEEK_CUR)
     try:
         found = rows.read(file, end, code)
+    except JournalError:  # what they are in is not there: that is no damage
+        raise
     except ValueError:
         raise _DamagedError from None
     return None if found is None else (ROWS, found)

@@ -2,7 +2,8 @@
 
 The first event of a form is preceded by a record of the form. A row is a record whose
 head names the form where others count their blobs; rows of a form have one size, so
-that those that follow each other are read as one array.
+that those that follow each other are read as one array. Large arrays lie behind their
+row, or in another file (`slots`); then the row tells where.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import struct
 import zlib
 from collections.abc import Callable, Mapping
 from io import BufferedReader
+from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -20,12 +22,13 @@ from ..checksums import checksum, followed
 from ..errors import JournalError
 from ..filed import Filed, Handle
 from ..forms import Form, RowLayout, RowPacker, Rows, form_of
+from .slots import Slots, opened
 
-__all__ = ["FORM", "HEAD", "ROW", "Large", "RowReader", "RowRecords"]
+__all__ = ["FORM", "HEAD", "IN", "ROW", "Large", "RowReader", "RowRecords"]
 
 Large = Literal["read", "filed", "outline"]
 """What becomes of large arrays: they are read; or they stay where they are until they
-are asked for (`Filed`); or arrays of zeros stand for them."""
+are asked for (`Filed`); or it is known that nobody asks for any."""
 
 FORM = "form"
 """Name of a record that describes rows."""
@@ -33,10 +36,17 @@ FORM = "form"
 ROW = 2**31
 """What the head of a row adds to the number of its form."""
 
+PLACED = 2**30
+"""What it adds where the large arrays of the row are in another file."""
+
+IN = "frames"
+"""What a journal says of itself: names of that file, the first that is there."""
+
 HEAD = struct.Struct("<IIQQ")  # behind its own checksum
 _CHECK = struct.Struct("<I")
+_PLACE = struct.Struct("<q")
 _CHECKS = struct.Struct("<II")  # of the head, and of what is behind it
-_CHECK_DTYPE = np.dtype("<u4")
+_CHECK_DTYPE, _PLACE_DTYPE = np.dtype("<u4"), np.dtype("<i8")
 _HEAD_BYTES = _CHECK.size + HEAD.size
 _MOST_TRIES = 8
 """Events of a descriptor that are asked for their form; odd ones are no rows."""
@@ -45,6 +55,7 @@ _FIRST = 4
 """Rows that are read first."""
 
 _MOST_BYTES = 2**20
+_MOST_ROWS = 512
 _FILED_BYTES = 16 * 2**20
 """Of arrays that stay in their file, at once: some are read after all."""
 
@@ -54,10 +65,16 @@ class RowRecords:
 
     Whoever does not write what it gave must say so (`forget`): a row without its form
     cannot be read.
+
+    Parameters
+    ----------
+    slots
+        Gives places for the large arrays of a form, where there are any.
     """
 
-    def __init__(self) -> None:
-        self._packers: dict[str, tuple[RowPacker, bytes]] = {}
+    def __init__(self, slots: Callable[[Form], Slots | None] | None = None) -> None:
+        self._slots = slots
+        self._packers: dict[str, tuple[RowPacker, bytes, _Placing | None]] = {}
         self._tries: dict[str, int] = {}
         self._forms = 0
 
@@ -79,7 +96,7 @@ class RowRecords:
         known = self._packers.get(uid)
         found = known[0].pack(event) if known else None
         if known is not None and found is not None:
-            return None, _record(known[1], found)
+            return None, _row(event, found, *known[1:])
         return self._new(uid, event)
 
     def _new(
@@ -94,28 +111,55 @@ class RowRecords:
         if found is None:
             return None, []
         number, self._forms = self._forms, self._forms + 1
-        head = _common(layout, ROW | number)
-        self._packers[uid] = packer, head
-        return {**form.to_plain(), "number": number}, _record(head, found)
+        known = _common(layout, ROW | number), self._placing(layout, number)
+        self._packers[uid] = packer, *known
+        return {**form.to_plain(), "number": number}, _row(event, found, *known)
+
+    def _placing(self, layout: RowLayout, number: int) -> _Placing | None:
+        slots = self._slots(layout.form) if self._slots and layout.blobs else None
+        if slots is None:
+            return None
+        return slots, _common(layout, ROW | PLACED | number)
+
+
+_Placing = tuple[Slots, bytes]
+"""Where large arrays go, and what the heads of such rows have in common."""
 
 
 def _common(layout: RowLayout, code: int) -> bytes:
     """What the heads of all rows of a form have in common, behind the checksums."""
-    fixed, large = layout.head.itemsize, layout.size - layout.head.itemsize
-    return HEAD.pack(0, code, fixed + _table(layout), large)[_CHECK.size :]
+    fixed = layout.head.itemsize + _table(layout, code)
+    return HEAD.pack(0, code, fixed, _behind(layout, code))[_CHECK.size :]
 
 
-def _table(layout: RowLayout) -> int:
-    """Bytes of the checksums of large arrays, between a row's fixed part and them."""
-    return len(layout.blobs) * _CHECK.size
+def _table(layout: RowLayout, code: int) -> int:
+    """Bytes that tell of large arrays, behind the fixed part: checksums, and places."""
+    each = _CHECK.size + (_PLACE_DTYPE.itemsize if code & PLACED else 0)
+    return len(layout.blobs) * each
 
 
-def _record(rest_of_head: bytes, parts: list[bytes | memoryview]) -> list[Any]:
-    checks = [_CHECK.pack(checksum(blob)) for blob in parts[1:]]
-    fixed = b"".join([parts[0], *checks]) if checks else parts[0]
-    head = _CHECK.pack(zlib.crc32(fixed)) + rest_of_head
+def _behind(layout: RowLayout, code: int) -> int:
+    """Bytes of the large arrays that lie behind their row."""
+    return 0 if code & PLACED else layout.size - layout.head.itemsize
+
+
+def _row(
+    event: Mapping[str, Any],
+    parts: list[bytes | memoryview],
+    common: bytes,
+    placing: _Placing | None,
+) -> list[Any]:
+    """The parts of a row; large arrays that have a place elsewhere go there now."""
+    places: list[int] | None = None
+    if placing is not None:
+        places = placing[0].put(event["seq_num"], parts[1:])
+        common = common if places is None else placing[1]
+    told = [_CHECK.pack(checksum(blob)) for blob in parts[1:]]
+    told += [_PLACE.pack(place) for place in places or ()]
+    fixed = b"".join([parts[0], *told]) if told else parts[0]
+    head = _CHECK.pack(zlib.crc32(fixed)) + common
     begin = b"".join((_CHECK.pack(zlib.crc32(head)), head, fixed))
-    return [begin, *parts[1:]]
+    return [begin] if places is not None else [begin, *parts[1:]]
 
 
 class RowReader:
@@ -123,18 +167,30 @@ class RowReader:
 
     Parameters
     ----------
+    path
+        Of the journal.
     large
         What becomes of large arrays.
     """
 
-    def __init__(self, large: Large = "read") -> None:
+    def __init__(self, path: Path, large: Large = "read") -> None:
+        self._path = path
         self._large: Large = large
         self._layouts: dict[int, RowLayout] = {}
+        self._elsewhere: list[str] = []
+        self._opened: Handle | None = None
+
+    def note(self, about: Mapping[str, Any]) -> None:
+        """Take note of what the journal says of itself."""
+        if IN in about:
+            names = about[IN]
+            found = cast(list[Any], names) if isinstance(names, list) else []
+            self._elsewhere = list(map(str, found))
 
     def learn(self, plain: Mapping[str, Any]) -> None:
         """Take note of a form; KeyError, TypeError or ValueError when it is none."""
         number = plain["number"]
-        if type(number) is not int or not 0 <= number < ROW:
+        if type(number) is not int or not 0 <= number < PLACED:
             raise ValueError(f"a form of events has the number {number!r}")
         self._layouts[number] = RowLayout(Form.from_plain(plain))
 
@@ -158,29 +214,40 @@ class RowReader:
         ValueError
             When the first is not what was written, its form is not known, or it
             tells other sizes than its form has.
+        JournalError
+            When the file is not there in which its large arrays are.
         """
-        layout = self._layouts.get(code & ~ROW)
+        number = code & ~(ROW | PLACED)
+        layout = self._layouts.get(number)
         if layout is None:
-            raise ValueError(f"a row of a form {code & ~ROW} that nothing describes")
+            raise ValueError(f"a row of a form {number} that nothing describes")
         at, common = file.tell(), _common(layout, code)
         if file.read(_HEAD_BYTES)[_CHECKS.size :] != common:
             raise ValueError("a row is not as long as its form tells")
         file.seek(at)
-        if at + _HEAD_BYTES + _table(layout) + layout.size > end:
+        if at + _size(layout, code) > end:
             return None
         if layout.blobs:
-            return self._read_large(file, end, common, layout)
+            return self._read_large(file, end, common, layout, code)
         return _read_small(file, end, common, layout)
 
     def _read_large(
-        self, file: BufferedReader, end: int, common: bytes, layout: RowLayout
+        self,
+        file: BufferedReader,
+        end: int,
+        common: bytes,
+        layout: RowLayout,
+        code: int,
     ) -> Rows:
         """Rows with large arrays."""
-        at, size = file.tell(), _HEAD_BYTES + _table(layout) + layout.size
-        bytes_at_once = _MOST_BYTES if self._large == "read" else _FILED_BYTES
-        most = max(1, bytes_at_once // size)
-        heads = _heads(file, at, min((end - at) // size, most), layout, common)
-        found = self._blobs(file, at, heads, layout)
+        at, size = file.tell(), _size(layout, code)
+        if self._large == "outline":
+            most = _MOST_ROWS
+        else:
+            bytes_at_once = _MOST_BYTES if self._large == "read" else _FILED_BYTES
+            most = max(1, bytes_at_once // (size + layout.size))
+        heads = _heads(file, at, min((end - at) // size, most), layout, common, code)
+        found = self._blobs(file, at, heads, layout, code)
         whole = min(map(len, found))
         if not whole:
             raise ValueError("a row is not what was written")
@@ -188,37 +255,61 @@ class RowReader:
         return layout.rows(heads["row"][:whole], [blob[:whole] for blob in found])
 
     def _blobs(
-        self, file: BufferedReader, at: int, heads: np.ndarray, layout: RowLayout
+        self,
+        file: BufferedReader,
+        at: int,
+        heads: np.ndarray,
+        layout: RowLayout,
+        code: int,
     ) -> list[np.ndarray]:
         """The large arrays of rows from a place on; fewer where one is damaged."""
-        rows = np.arange(len(heads))
-        places = at + heads.itemsize + rows * (heads.itemsize + _large_bytes(layout))
-        opened, found = Handle(file.fileno()), list[np.ndarray]()
+        each = heads.itemsize + _behind(layout, code)
+        behind = at + heads.itemsize + np.arange(len(heads)) * each
+        placed = bool(code & PLACED)
+        handle = self._frames() if placed else Handle(file.fileno())
+        name = f"the frames of {self._path}" if placed else str(self._path)
+        found: list[np.ndarray] = []
         for number, kind in enumerate(layout.blobs):
+            places = heads["places"][:, number] if placed else behind
             checks, form = heads["checks"][:, number], (kind.shape, kind.base)
-            filed = Filed(opened, places, checks, *form, str(file.name))
-            places = places + kind.itemsize
-            if self._large == "filed":
-                found.append(cast(np.ndarray, filed))
-            elif self._large == "read":
-                found.append(_undamaged(filed))
-            else:
-                zeros = np.zeros((), kind.base)
-                found.append(np.broadcast_to(zeros, (len(rows), *kind.shape)))
+            if len(places) and int(places.min()) < 0:
+                raise ValueError("a row tells of a place before the begin of a file")
+            filed = Filed(handle, places, checks, *form, name, stay=placed)
+            behind = behind + kind.itemsize
+            whole = _undamaged(filed) if self._large == "read" else filed
+            found.append(cast(np.ndarray, whole))
         return found
 
+    def _frames(self) -> Handle:
+        """The other file, opened once."""
+        if self._opened is None:
+            if not self._elsewhere:
+                raise ValueError("nothing tells where the large arrays of a row are")
+            self._opened = opened(self._path.parent, self._elsewhere)
+        return self._opened
 
-def _large_bytes(layout: RowLayout) -> int:
-    return layout.size - layout.head.itemsize
+
+def _size(layout: RowLayout, code: int) -> int:
+    """Bytes of a row in the journal."""
+    fixed = layout.head.itemsize + _table(layout, code)
+    return _HEAD_BYTES + fixed + _behind(layout, code)
 
 
 def _heads(
-    file: BufferedReader, at: int, most: int, layout: RowLayout, common: bytes
+    file: BufferedReader,
+    at: int,
+    most: int,
+    layout: RowLayout,
+    common: bytes,
+    code: int,
 ) -> np.ndarray:
     """Heads and fixed parts of the rows from a place on, each as it was written."""
-    checks = ("checks", _CHECK_DTYPE, (len(layout.blobs),))
-    dtype = np.dtype([("head", f"V{_HEAD_BYTES}"), ("row", layout.head), checks])
-    size = dtype.itemsize + _large_bytes(layout)
+    parts: list[Any] = [("head", f"V{_HEAD_BYTES}"), ("row", layout.head)]
+    parts.append(("checks", _CHECK_DTYPE, (len(layout.blobs),)))
+    if code & PLACED:
+        parts.append(("places", _PLACE_DTYPE, (len(layout.blobs),)))
+    dtype = np.dtype(parts)
+    size = dtype.itemsize + _behind(layout, code)
     fd, each = file.fileno(), dtype.itemsize
 
     def read(first: int, rows: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -17,7 +18,7 @@ from .configuring import as_mapping, units_of
 from .gathering import object_of
 from .survey import StreamSurvey, dimension_fields
 
-__all__ = ["navigate_stream", "scan_types"]
+__all__ = ["expected_order", "navigate_stream", "scan_types"]
 
 _SCAN_TYPES = {
     "scan": ("Scan1D", "Linear"),
@@ -126,6 +127,52 @@ def navigate_stream(
         indexes=indexes,
         spread=spread,
     )
+
+
+def expected_order(
+    start: Mapping[str, Any],
+    descriptor: Mapping[str, Any],
+    points: int,
+    *,
+    ascending: bool = False,
+) -> np.ndarray | None:
+    """Which point of its scan each event will be, if all goes as announced.
+
+    Parameters
+    ----------
+    start, descriptor
+        Of the run, and of the stream that its plan scans.
+    points
+        How many are announced.
+    ascending
+        Whether all axes of a grid are to ascend (PyMoDAQ 3).
+
+    Returns
+    -------
+    np.ndarray
+        Shape (points,), int64; None when the scan will be one that grows.
+
+    Examples
+    --------
+    >>> start = {"num_points": 6, "shape": [2, 3], "snaking": [False, True]}
+    >>> start["hints"] = {"dimensions": [[["y"], "primary"], [["x"], "primary"]]}
+    >>> expected_order(start, {"name": "primary", "data_keys": {}}, 6).tolist()
+    [0, 1, 2, 5, 4, 3]
+    """
+    shape = _list(start.get("shape"))
+    even = np.arange(points, dtype=float)
+    # Of a line any that ascends; of a grid none, so that what was announced holds.
+    values = np.full(points, np.nan) if shape and len(shape) > 1 else even
+    names = [name for fields in dimension_fields(start) for name in fields]
+    stream = StreamSurvey(name=str(descriptor.get("name")), rows=points)
+    stream.descriptors.append(descriptor)
+    stream.seq_nums.extend(range(1, points + 1))
+    stream.times.frombytes(even.tobytes())
+    for name in names:
+        stream.positions[name] = array("d", values.tobytes())
+    found = navigate_stream(start, stream, trunk=True)
+    found = found.ascending() if ascending else found
+    return None if found.growing or found.size != points else found.index
 
 
 def _averaged(positions: Sequence[Positions], times: int) -> list[Positions]:

@@ -25,11 +25,12 @@ from ..layouts.placing import place_scan
 from ..layouts.table import Layout, Role
 from ..model import Array, ArrayLike, Branch, Scan
 from ..navigation.points import Navigation, pieces
-from ..operations import MakeArray, MakeVirtual, Operation, WriteSlab
+from ..operations import InPlace, MakeArray, MakeVirtual, Operation, WriteSlab
 from ..settings import plain_settings
 from .depositing import Deposit
 from .gathering import ColumnRef, gather_modules
 from .placement import navigate_stream, scan_types
+from .staying import arrays_in_place
 from .storing import DocumentStore
 from .survey import RunSurvey, StreamSurvey, dimension_stream, survey_run
 from .written import with_values
@@ -80,6 +81,7 @@ class _Stream:
     navigation: Navigation
     plans: dict[ColumnKey, ColumnPlan]
     targets: dict[str, _Target] = field(default_factory=dict[str, _Target])
+    staying: dict[str, InPlace] = field(default_factory=dict[str, InPlace])
     row: int = 0
 
 
@@ -139,7 +141,12 @@ class Recording:
         seq_nums = np.asarray(survey.seq_nums) if survey.rows else streamed
         self.problems += self._deposit.plan(number, seq_nums, navigation, held)
         self._report(survey, navigation, plans, self.run.assets.keys(number) - held)
-        return _Stream(survey, number, navigation, plans)
+        staying = arrays_in_place(survey, navigation, plans)
+        return _Stream(survey, number, navigation, plans, staying=staying)
+
+    def in_place(self) -> list[InPlace]:
+        """Arrays of the scan whose values may stay where they lie."""
+        return [found for stream in self._streams for found in stream.staying.values()]
 
     def _is_trunk(self, survey: StreamSurvey) -> bool:
         return survey.name == (dimension_stream(self.run.start) or "primary")
@@ -283,6 +290,9 @@ class Recording:
             return external
         if stream.navigation.visited().all():
             made = replace(made, fill=None)
+        staying = stream.staying.get(array.data.key)
+        if staying is not None:
+            made = replace(made, place=staying.place)
         target = _Target(made.path, made, stream.navigation)
         stream.targets[array.data.key] = target
         return made
@@ -294,7 +304,7 @@ class Recording:
             for target in stream.targets.values():
                 made = target.array
                 size = math.prod(made.shape) * made.dtype.itemsize
-                if size <= min(room, _HELD_BYTES):
+                if made.place is None and size <= min(room, _HELD_BYTES):
                     room -= size
                     fill = made.fill if made.fill is not None else 0
                     target.held = np.full(made.shape, fill, made.dtype)

@@ -42,6 +42,9 @@ class StreamSurvey:
         Values of the scalars of moved objects, by data key; NaN where not a number.
     pages
         Rows of each page, and which of its columns came as arrays.
+    places
+        Where the rows lie of columns whose values may stay where they are, by data
+        key; -1 for those that lie nowhere.
     """
 
     name: str
@@ -60,6 +63,7 @@ class StreamSurvey:
     pages: list[tuple[int, tuple[ArrayColumn, ...]]] = field(
         default_factory=list[tuple[int, tuple[ArrayColumn, ...]]]
     )
+    places: dict[str, array[int]] = field(default_factory=dict[str, "array[int]"])
 
     @property
     def points(self) -> int:
@@ -87,6 +91,10 @@ class StreamSurvey:
                 self.columns[key] = column
                 column.add_absent(self.rows)
             column.add(values)
+            if type(values) is Uniform and getattr(values.base, "stay", False):
+                here = self.places.setdefault(key.name, array("q"))
+                here.extend([-1] * (self.rows - len(here)))
+                here.extend(cast(Any, values.base).places.tolist())
         for key in self.columns.keys() - block.columns.keys():
             self.columns[key].add_absent(block.rows)
         self._follow(block, moved)

@@ -7,7 +7,7 @@ h5py.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
 from operator import attrgetter
@@ -22,6 +22,7 @@ from ..compression import Compression
 from ..filed import Filed
 from ..operations import (
     Append,
+    InPlace,
     Link,
     MakeArray,
     MakeGroup,
@@ -36,6 +37,7 @@ from .filters import filters_of
 from .moulds import moulds_for
 from .opening import Tree
 from .passing import RowPasser
+from .staying import Reserved, stay
 from .texts import set_attributes
 
 __all__ = ["append_to", "create"]
@@ -85,6 +87,8 @@ def append_to(
     lock_timeout: float = 2.0,
     oldest: bool = False,
     compression: Compression | None = None,
+    staying: Sequence[InPlace] = (),
+    room: Reserved | None = None,
 ) -> None:
     """Add to a dataset whole or not at all.
 
@@ -98,14 +102,19 @@ def append_to(
         How long to wait while another program has it open, in seconds.
     oldest, compression
         As for `create`.
+    staying, room
+        Arrays whose values lie in the dataset already, if they do so in this room.
 
     Raises
     ------
     AppendError
         When it cannot be done; the dataset is as it was.
     """
+    libver = _OLDEST if oldest else _LIBVER
     with appending(path, lock_timeout=lock_timeout) as overlay:
-        _write(overlay, "r+", operations, oldest, compression)
+        opened = partial(h5py.File, overlay, "r+", libver=libver)
+        made = stay(overlay, opened, staying, room) if staying else {}
+        _write(overlay, "r+", operations, oldest, compression, made)
 
 
 def _write(
@@ -114,12 +123,15 @@ def _write(
     operations: Any,
     oldest: bool,
     compression: Compression | None,
+    staying: Mapping[int, str] | None = None,
 ) -> None:
     libver = _OLDEST if oldest else _LIBVER
     with h5py.File(overlay, mode, libver=libver) as file:
-        writer = _Writer(file, libver, compression, RowPasser(overlay))
+        passer = RowPasser(overlay)
+        writer = _Writer(file, libver, compression, passer, dict(staying or {}))
         for operation in operations(Tree(file)):
             writer.apply(operation)
+        writer.end()
 
 
 class _Writer:
@@ -131,10 +143,12 @@ class _Writer:
         libver: tuple[str, str],
         compression: Compression | None,
         passer: RowPasser,
+        staying: dict[int, str],
     ) -> None:
         self._file = file
         self._compression = compression
         self._passer = passer
+        self._staying = staying
         self._moulds = moulds_for(libver)
         self._arrays: dict[str, h5py.h5d.DatasetID] = {}
 
@@ -163,13 +177,31 @@ class _Writer:
             case SetAttributes(path, attributes):
                 set_attributes(self._file[path], attributes)
 
+    def end(self) -> None:
+        """Take away what was made and not wanted."""
+        for path in self._staying.values():
+            del self._file[path]
+
     def _make(self, made: MakeArray) -> None:
         path = made.path
+        if made.place in self._staying and self._stays(made, made.place):
+            return
         make = partial(_new_array, made, self._compression)
         kind = (self._compression, *_kind(made))
         self._moulds.make(self._file, path, kind, made.attributes, make)
         if made.data is not None and made.data.size:
             self._whole(path, made.data)
+
+    def _stays(self, made: MakeArray, place: int) -> bool:
+        """Give an array its path that has its values, if it is what is to be made."""
+        array: Any = self._file[self._staying[place]]
+        form = array.shape, array.dtype, array.id.get_offset()
+        if form != (made.shape, made.dtype, place) or made.growing:
+            return False
+        self._file.move(self._staying.pop(place), made.path)
+        set_attributes(self._file[made.path], made.attributes, new=True)
+        self._passer.staying.add(made.path)
+        return True
 
     def _make_virtual(self, operation: MakeVirtual) -> None:
         properties = _compact(h5py.h5p.create(h5py.h5p.DATASET_CREATE))

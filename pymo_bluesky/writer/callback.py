@@ -9,7 +9,9 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +21,7 @@ from ..display import Display
 from ..errors import Problem, PymoError, WriteError
 from ..journal import Pending
 from ..layouts import Layout, layout_named
+from ..recording import expected_order
 from .homes import Homes
 from .landing import Landing
 from .openrun import Care, LogLines, OpenRun, drain, seconds
@@ -143,7 +146,8 @@ class PymodaqWriter:
         self.assets: Mode = mode_named(assets)
         self._compression = packed_by(compression, compression_level)
         self._display = Display(thumbnails=thumbnails, nexus=nexus)
-        self._care = Care(bound_of(max_pending, when_full), rescue_of(on_error, rescue))
+        bound, where = bound_of(max_pending, when_full), rescue_of(on_error, rescue)
+        self._care = Care(bound, where)
         self._runs: dict[str, OpenRun] = {}
         self.status = Status(measure=self._pending)
         self._datasets = Succession(
@@ -156,6 +160,9 @@ class PymodaqWriter:
         if append_to is not None:
             self._datasets.go_on_with(Path(append_to), layout)
         self.layout: Layout = self._datasets.layout
+        if not (bound or where or self._compression):
+            order = partial(expected_order, ascending=self.layout.ascending)
+            self._care = replace(self._care, order=order)
         self._landing = self._made_landing(lock_timeout)
         self._homes, self._lost = Homes(), dict[str, str]()
         self._lock, self._handler = threading.RLock(), LogLines(self._runs)
@@ -201,7 +208,7 @@ class PymodaqWriter:
         if name == "stop":
             self._stop(run, doc)
         elif name == "descriptor":
-            self._report(run, run.space.before(doc))
+            self._report(run, run.before(doc))
         elif time.monotonic() >= run.look_at:
             self._report(run, run.look())
 
@@ -356,7 +363,7 @@ class PymodaqWriter:
         for run in list(self._runs.values()):
             run.outbox.drain()
             try:
-                run.journal.sync()
+                run.sync()
             except OSError as error:
                 raise WriteError(
                     error.errno, f"{run.journal.path} could not be synced: {error}"

@@ -16,7 +16,7 @@ from ..building import Built, add_scan, lost_documents
 from ..compression import Compression
 from ..display import Display
 from ..errors import DatasetBusyError, Problem, PymoError, WriteError
-from ..journal import ABOUT, Journal
+from ..journal import ABOUT, Journal, remove_journal
 from .openrun import OpenRun
 from .rescue import Rescue
 from .status import Status
@@ -156,7 +156,7 @@ class Landing:
         self._status.problems.extend(problems)
         # Ours to the end: a `recover` in between would add the scan once more.
         _remove(run.journal.path, built)
-        run.journal.close()
+        run.close()
         self._tell(run, built, problems)
 
     def leave(self, run: OpenRun) -> None:
@@ -165,7 +165,7 @@ class Landing:
         if run.outbox.lost:
             with contextlib.suppress(WriteError):  # the disk may do better now
                 run.journal.append(ABOUT, {"lost": run.outbox.lost})
-        run.journal.close()
+        run.close()
         self._status.left.append(run.journal.path)
         self._status.failed.setdefault(run.uid, "it is not in a dataset")
         self.paths.pop(run.uid, None)
@@ -176,7 +176,12 @@ class Landing:
         run.outbox.close()
         journal = Journal(run.journal.path, end=run.journal.size)
         lost = lost_documents(run.uid, run.outbox.lost)
-        put = partial(self._put, layout=self._datasets.layout, journal=journal)
+        put = partial(
+            self._put,
+            layout=self._datasets.layout,
+            journal=journal,
+            room=run.room.reserved if run.room else None,
+        )
         try:
             try:
                 return put(run.dataset, remarks=lost)
@@ -244,7 +249,7 @@ class Landing:
 
 def _remove(journal: Path, built: Built) -> None:
     try:
-        journal.unlink()
+        remove_journal(journal)
     except OSError as error:
         log.warning(
             "%s is in %s, but its journal %s could not be removed (%s); "

@@ -25,6 +25,7 @@ from ..journal import (
 )
 from ..names import safe_name
 from .rescue import Rescue
+from .room import Order, Room
 from .space import Space
 
 __all__ = ["Care", "LogLines", "OpenRun", "drain", "seconds"]
@@ -42,10 +43,13 @@ class Care:
         How much may wait for a slow disk; nothing without it.
     rescue
         Where runs go on whose own disk fails; without it they end in an error.
+    order
+        Which place each frame will have; where nobody tells, all go to the journal.
     """
 
     bound: Bound | None = None
     rescue: Rescue | None = None
+    order: Order | None = None
 
 
 @dataclass(slots=True)
@@ -57,6 +61,7 @@ class OpenRun:
     home: Path
     space: Space
     outbox: Outbox = field(init=False)
+    room: Room | None = None
     failure: str = ""
     look_at: float = 0.0
     lines_lost: int = 0
@@ -84,7 +89,11 @@ class OpenRun:
         elsewhere = run._elsewhere(about, care.rescue)
         try:
             # Not delayed: a run whose start is not on the disk has not started.
-            run.outbox = Outbox(journal, elsewhere)
+            if care.order is not None:
+                points = run.space.points or 0
+                run.room = Room(start, dataset, journal, points, care.order)
+            slots = run.room.slots if run.room else None
+            run.outbox = Outbox(journal, elsewhere, slots)
             run.outbox.put("start", start)
         except BaseException:
             journal.discard()
@@ -125,6 +134,18 @@ class OpenRun:
         self.journal.append(ABOUT, {"dataset": dataset.name})
         self.dataset = dataset
 
+    def sync(self) -> None:
+        """Force all that was written to the disk; frames before what tells of them."""
+        if self.room is not None:
+            self.room.sync()
+        self.journal.sync()
+
+    def close(self) -> None:
+        """Take no more."""
+        if self.room is not None:
+            self.room.close()
+        self.journal.close()
+
     def end(self) -> None:
         """See that all is in the journal, and what is missing is said there.
 
@@ -148,6 +169,12 @@ class OpenRun:
         if self.lines_lost:
             message = f"{self.lines_lost} lines of the log could not be written"
             yield Problem(f"run {self.uid}", "warning", "lost-log-lines", message)
+
+    def before(self, descriptor: Mapping[str, Any]) -> Iterator[Problem]:
+        """What to say before the events of a stream come."""
+        if self.room is not None:
+            self.room.note(descriptor)
+        yield from self.space.before(descriptor)
 
     def look(self) -> Iterator[Problem]:
         """What to say of a run that goes on, once in a while."""

@@ -30,24 +30,29 @@ class Space:
         Its start document: how many points it announces.
     folder
         Where it goes.
+
+    Attributes
+    ----------
+    points
+        How many points it announces; None when it does not.
     """
 
     def __init__(self, start: Mapping[str, Any], folder: Path) -> None:
         self._run = str(start.get("uid", ""))
         self._folder = folder
-        self._points = _points(start)
+        self.points = _points(start)
         self._per_point = 0
         self._told = False
 
     def before(self, descriptor: Mapping[str, Any]) -> Iterator[Problem]:
         """What to say before the events of a stream come."""
-        if self._points is None or descriptor.get("name") != "primary":
+        if self.points is None or descriptor.get("name") != "primary":
             return
         self._per_point = _bytes_of(descriptor.get("data_keys"))
-        need = _TWICE * self._points * self._per_point
+        need = _TWICE * self.points * self._per_point
         yield from self._low(
             need,
-            f"it announces {self._points} points of {_shown(self._per_point)} each, "
+            f"it announces {self.points} points of {_shown(self._per_point)} each, "
             f"which want about {_shown(need)}",
         )
 

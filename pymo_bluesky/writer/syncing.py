@@ -52,7 +52,7 @@ class Syncing:
         while not ended.wait(self._interval):
             for run in list(self._open.values()):
                 try:
-                    run.journal.sync()
+                    run.sync()
                 except OSError as error:
                     # The journal raises it again at the next document.
                     log.error("%s could not be synced: %s", run.journal.path, error)

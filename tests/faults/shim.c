@@ -114,6 +114,17 @@ CHANGES(unlinkat, (int d, const char *a, int f), (d, a, f), -1)
 CHANGES(rename, (const char *a, const char *b), (a, b), -1)
 CHANGES(renameat, (int d, const char *a, int e, const char *b), (d, a, e, b), -1)
 
+/* These give the error itself. */
+#define ALLOCATES(name, params, call) \
+  int name params { \
+    REAL(name); \
+    if (goes_wrong(fd) && verdict() == FAIL) return errno; \
+    return real call; \
+  }
+
+ALLOCATES(posix_fallocate, (int fd, off_t o, off_t n), (fd, o, n))
+ALLOCATES(posix_fallocate64, (int fd, off64_t o, off64_t n), (fd, o, n))
+
 int link(const char *a, const char *b) {
   REAL(link);
   if (shim_on && shim_link_errno) { errno = shim_link_errno; return -1; }

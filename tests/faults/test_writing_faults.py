@@ -11,8 +11,16 @@ import pytest
 
 pytestmark = pytest.mark.faults
 
-SCRIPTS = ("one run", "interleaved runs", "appending", "frames")
-EVERY = {"one run": 29, "interleaved runs": 59, "appending": 29, "frames": 37}
+EVERY = {
+    "one run": 29,
+    "interleaved runs": 59,
+    "appending": 29,
+    "frames": 37,
+    "frames in place": 37,
+    "frames in place, twice": 83,
+    "frames appended": 37,
+}
+SCRIPTS = tuple(EVERY)
 ENOSPC, EIO, EDQUOT, EROFS, EINTR = 28, 5, 122, 30, 4
 KILLS = {
     "killed before the call": {"shim_kill": 1},

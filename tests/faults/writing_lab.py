@@ -36,10 +36,13 @@ Document = tuple[str, dict]
 
 
 def run_of(
-    number: int, events: int = EVENTS, shape: tuple[int, int] = (40, 50)
+    number: int,
+    events: int = EVENTS,
+    shape: tuple[int, int] = (40, 50),
+    **metadata: object,
 ) -> list[Document]:
     """A run of two streams: scalars with an image, and a baseline before and after."""
-    run = compose_run(metadata={"plan_name": "lab", "number": number})
+    run = compose_run(metadata={"plan_name": "lab", "number": number, **metadata})
     keys = {
         "x": {"dtype": "number", "shape": [], "source": "lab"},
         "image": {
@@ -72,13 +75,33 @@ def interleaved() -> list[Document]:
     return [document for pair in pairs for document in pair if document]
 
 
+def once(number: int = 1, events: int = EVENTS) -> list[Document]:
+    """A run that tells how much will come, so that its frames go to the dataset."""
+    return run_of(number, events, (600, 500), num_points=EVENTS)
+
+
+def twice() -> list[Document]:
+    """Such runs that take turns; of the second, one point is measured again."""
+    second = once(2)
+    again = dict(second[5][1], uid=f"{0:036d}", seq_num=second[4][1]["seq_num"])
+    second.insert(6, ("event", again))
+    pairs = itertools.zip_longest(once(1, EVENTS - 1), second)
+    return [document for pair in pairs for document in pair if document]
+
+
 SCRIPTS: dict[str, Callable[[], list[Document]]] = {
     "one run": lambda: run_of(1),
     "interleaved runs": interleaved,
     "appending": lambda: run_of(1),
     # Large enough to go from the journal to the dataset past HDF5.
     "frames": lambda: run_of(1, shape=(200, 250)),
+    "frames in place": once,
+    "frames in place, twice": twice,
+    "frames appended": once,
 }
+
+
+_APPENDING = ("appending", "frames appended")
 
 
 def uid_of(document: Document, known: dict[str, str]) -> str:
@@ -297,7 +320,7 @@ def prepared(folder: Path, how: dict) -> tuple[list[Document], list[Document], P
     script, before = SCRIPTS[how["script"]](), []
     seed = folder / "seed"
     seed.mkdir()
-    if how["script"] == "appending":
+    if how["script"] in _APPENDING:
         before = [*run_of(7, 2), *run_of(8, 2)]
         export(before, seed, "earlier")
     return script, before, seed
@@ -315,7 +338,7 @@ def writings(
 ) -> Iterator[tuple[Path, dict]]:
     def make(here: Path, shim: dict[str, int]) -> Callable[[int], dict]:
         options = dict(how.get("options", {}))
-        if how["script"] == "appending":
+        if how["script"] in _APPENDING:
             options["append_to"] = here / "earlier.h5"
         if "rescue" in options:
             options["rescue"] = [here / "rescue"]

@@ -1,0 +1,175 @@
+"""Places for the large arrays of events in a file that is there already.
+
+Frames that are to lie in the dataset anyway go there at once, and the journal tells
+where they are, and what their checksums are; so they are written once. The journal has
+a name of its own for that file (a hard link beside it): whatever becomes of the
+dataset's, the frames are there as long as the journal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import time
+from array import array
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import JournalError
+from ..filed import Handle
+
+__all__ = ["FRAMES", "Slots", "frames_of", "opened", "remove_journal"]
+
+FRAMES = ".frames"
+"""Behind the name of a journal, in place of its own suffix."""
+
+_LOOK_AGAIN = 0.02
+_AHEAD = 32 * 2**20
+
+
+def frames_of(journal: Path) -> Path:
+    """The journal's own name for the file in which its frames are."""
+    return journal.with_suffix(FRAMES)
+
+
+def remove_journal(journal: Path) -> None:
+    """Take away a journal whose run is in its dataset, its name for frames first.
+
+    Raises
+    ------
+    OSError
+        When the journal cannot be; what is left of it says that the run is there.
+    """
+    with contextlib.suppress(OSError):
+        frames_of(journal).unlink()
+    journal.unlink(missing_ok=True)
+
+
+def opened(folder: Path, names: Sequence[str]) -> Handle:
+    """The first of some files in a folder that is there.
+
+    Raises
+    ------
+    JournalError
+        When none is.
+    """
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    for name in names:
+        with contextlib.suppress(OSError):
+            fd = os.open(folder / Path(name).name, flags)
+            try:
+                if stat.S_ISREG(os.fstat(fd).st_mode):
+                    return Handle(fd)
+            finally:
+                os.close(fd)
+    raise JournalError(
+        f"the frames of this run are in {' or '.join(names) or 'no file'} of {folder}, "
+        "which is not there. Put it back, and try again"
+    )
+
+
+class Slots:
+    """Takes large arrays to their places.
+
+    Parameters
+    ----------
+    path
+        A name of the file.
+    places, sizes
+        Where the first array of each column goes, and bytes of each.
+    order
+        Which of the places each event has, by its `seq_num` from 1; shape (events,).
+
+    Attributes
+    ----------
+    identity
+        Device and number of the file.
+    """
+
+    def __init__(
+        self, path: Path, places: Sequence[int], sizes: Sequence[int], order: np.ndarray
+    ) -> None:
+        self._name = os.fspath(path)
+        self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        found = os.fstat(self._fd)
+        self.identity = found.st_dev, found.st_ino
+        self._places, self._sizes = list(places), list(sizes)
+        self._order = array("q", order.astype(np.int64).tobytes())
+        self._used = bytearray(len(order))
+        self._step = max(1, _AHEAD // max(self._sizes))
+        self._taken = bytearray(len(order) // self._step + 1)
+        self._look_at = 0.0
+
+    def put(self, seq_num: int, values: Sequence[Any]) -> list[int] | None:
+        """Write the large arrays of an event; gives where they are.
+
+        None when they are to go elsewhere: the event has no place, or it was taken by
+        one before it, or the file takes no more. Then nothing was acknowledged.
+        """
+        number = self._order[seq_num - 1] if 0 < seq_num <= len(self._order) else -1
+        if self._fd < 0 or number < 0 or self._used[number]:
+            return None
+        # What is there from now on, whole or not, is of this event.
+        self._used[number] = 1
+        places = [
+            place + number * size
+            for place, size in zip(self._places, self._sizes, strict=True)
+        ]
+        try:
+            if not self._is_in_place():
+                raise FileNotFoundError(self._name)
+            self._take(number // self._step)
+            for place, value in zip(places, values, strict=True):
+                _write_all(self._fd, value, place)
+        except OSError:
+            self.close()  # the journal takes all from here on, or tells why not
+            return None
+        return places
+
+    def _take(self, part: int) -> None:
+        """See that the disk has a part of the places: to write there takes less then.
+
+        Measured: 0.34 ms for 2 MiB, 0.46 in a hole or behind the end of a file.
+        """
+        if self._taken[part]:
+            return
+        self._taken[part] = 1
+        first = part * self._step
+        count = min(self._step, len(self._order) - first)
+        for place, size in zip(self._places, self._sizes, strict=True):
+            try:
+                os.posix_fallocate(self._fd, place + first * size, count * size)
+            except OSError as error:
+                if error.errno == errno.ENOSPC:
+                    raise
+
+    def _is_in_place(self) -> bool:
+        now = time.monotonic()
+        if now < self._look_at:
+            return True
+        self._look_at = now + _LOOK_AGAIN
+        there = os.stat(self._name)  # noqa: PTH116 - twice as fast
+        return (there.st_dev, there.st_ino) == self.identity
+
+    def sync(self) -> None:
+        """Force what was written to the disk."""
+        if self._fd >= 0:
+            os.fdatasync(self._fd)
+
+    def close(self) -> None:
+        """Take no more."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _write_all(fd: int, value: Any, place: int) -> None:
+    view = memoryview(value)
+    while view:
+        done = os.pwrite(fd, view, place)
+        view, place = view[done:], place + done
