@@ -28,7 +28,7 @@ from .errors import (
     Problem,
 )
 from .integrity import Ledger, log_path, log_size, raw_path, seal_scan
-from .journal import ABOUT, Journal, Large, frames_of
+from .journal import ABOUT, Journal, Large
 from .layouts import LAYOUTS, Layout, Role
 from .layouts.placing import place_dataset, place_log
 from .operations import Append, Operation, SetAttributes
@@ -286,7 +286,7 @@ def _append(
 
 def _sources(journal: Journal, extra: Sequence[Document]) -> tuple[Source, Source]:
     """Where documents come from, whole and in outline; a short run is read once."""
-    if journal.size <= _SHORT_RUN and not frames_of(journal.path).exists():
+    if journal.is_short(_SHORT_RUN):
         documents = [*_undamaged(journal, "read"), *extra]
         return (lambda: documents), (lambda: documents)
     return (

@@ -47,8 +47,10 @@ class InPlace:
         there; int64.
     row_bytes
         Of a row.
+    otherwise
+        How many points have a row that lies elsewhere, and is to be written.
     fill
-        What is to stand where none lies, again and again.
+        What is to stand where none lies.
     """
 
     place: int
@@ -56,7 +58,8 @@ class InPlace:
     dtype: np.dtype[Any]
     unused: np.ndarray
     row_bytes: int
-    fill: bytes
+    otherwise: int = 0
+    fill: Any = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

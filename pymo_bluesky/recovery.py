@@ -33,12 +33,22 @@ from .errors import (
     printable,
 )
 from .forms import ROWS
-from .journal import ABOUT, IN, SUFFIX, EmptyJournalError, Journal, remove_journal
+from .journal import (
+    ABOUT,
+    FRAMES,
+    IN,
+    SUFFIX,
+    EmptyJournalError,
+    Journal,
+    remove_journal,
+)
 from .layouts import Layout, layout_named
 from .names import safe_name
 from .store.filters import require
 
 __all__ = ["Recovered", "cut_off", "recover"]
+
+_DAMAGED = ".damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +120,8 @@ def recover(path: str | os.PathLike[str]) -> list[Recovered]:
         for second in _below(given, ".h5.new"):
             _remove_second_name(second)
         recovered = [_recovered(found) for found in _below(given, SUFFIX)]
+        for second in _below(given, FRAMES):
+            _remove_name_of_no_journal(second)
         # Of programs that add to a dataset without a journal (`relocate`, …).
         return recovered + [_rolled_back(undo) for undo in _below(given, UNDO)]
     if not given.is_file():
@@ -150,6 +162,15 @@ def _remove_second_name(new: Path) -> None:
     with contextlib.suppress(OSError):  # it has none yet: the draft of a living writer
         if new.samefile(new.with_suffix("")):
             new.unlink()
+
+
+def _remove_name_of_no_journal(second: Path) -> None:
+    """The name that a journal had for a dataset; the last one of a file is kept."""
+    with contextlib.suppress(OSError):
+        journal = second.with_suffix(SUFFIX)
+        kept = journal.with_name(journal.name + _DAMAGED)
+        if not journal.exists() and not kept.exists() and second.stat().st_nlink > 1:
+            second.unlink()
 
 
 def _rolled_back(undo: Path) -> Recovered:
@@ -270,7 +291,7 @@ def _remarks(journal: Journal, seen: _Seen) -> Iterator[str]:
     try:
         if journal.damaged:
             # What is behind the damage was acknowledged: it is not ours to throw away.
-            kept = journal.path.rename(f"{journal.path}.damaged")
+            kept = journal.path.rename(f"{journal.path}{_DAMAGED}")
             yield (
                 f"{journal.torn} bytes from a damaged record on were not read; the "
                 f"journal is kept as {kept.name}"

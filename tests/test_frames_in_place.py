@@ -18,6 +18,7 @@ from pymo_bluesky.append import reserve
 from pymo_bluesky.errors import AppendError, WriteError
 from pymo_bluesky.following import follow
 from pymo_bluesky.journal import ABOUT, IN, JournalWriter, frames_of
+from pymo_bluesky.store import staying
 from pymo_bluesky.writer import room
 
 LAYOUTS = ("pymodaq5", "pymodaq3")
@@ -142,28 +143,41 @@ def test_frames_that_lie_otherwise_are_copied(tmp_path, unforeseen, monkeypatch)
 @given(
     points=st.lists(st.integers(0, 23), min_size=1, max_size=30),
     dtype=st.sampled_from(["<u2", "<f4"]),
+    layout=st.sampled_from(LAYOUTS),
+    snaking=st.sampled_from([[False, True], [False, False], None]),
+    descending=st.booleans(),
     killed=st.booleans(),
 )
-def test_any_order_of_points(tmp_path_factory, points, dtype, killed):
+def test_any_order_of_points(
+    tmp_path_factory, points, dtype, layout, snaking, descending, killed
+):
     folder = tmp_path_factory.mktemp("any")
-    documents = grid(points, dtype=dtype)
+    documents = grid(points, dtype=dtype, cameras=("cam", "second"))
+    documents[0][1]["snaking"] = snaking
+    if descending:
+        del documents[0][1]["extents"]
+        for name, doc in documents:
+            if name == "event":
+                doc["data"] |= {"x": -doc["data"]["x"], "y": -doc["data"]["y"]}
     if killed:
-        left_by_a_kill(folder, documents[:-1])
+        left_by_a_kill(folder, documents[:-1], layout=layout)
         (found,) = recover(folder)
         documents.pop()
         back = list(replay(found.path))[:-1]
         assert recover(folder) == []
     else:
-        back = list(replay(written(folder, documents)))
+        path = written(folder, documents, layout=layout)
+        assert verify(path, isolated=False) == []
+        back = list(replay(path))
     assert_same_documents(documents, back)
     shutil.rmtree(folder)
 
 
-def left_by_a_kill(folder, documents):
+def left_by_a_kill(folder, documents, **options):
     """What a process leaves that dies with a run open."""
     child = os.fork()
     if child == 0:
-        writer = PymodaqWriter(folder)
+        writer = PymodaqWriter(folder, **options)
         for name, doc in documents:
             writer(name, doc)
         os._exit(9)
@@ -258,6 +272,20 @@ def test_a_dataset_made_anew_by_another_program_is_not_written_to(tmp_path):
     assert path.read_bytes() == wiped
 
 
+def test_nothing_is_written_into_what_another_program_made_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr("pymo_bluesky.journal.slots._LOOK_AGAIN", 0)
+    documents = lines(20)
+    with fed(tmp_path, documents[:6]) as writer:  # four events
+        with h5py.File(writer.path, "w", libver=("v110", "v110")) as file:
+            file["other"] = np.arange(10**5)
+        wiped = writer.path.read_bytes()
+        for name, doc in documents[6:-1]:
+            writer(name, doc)
+        assert writer.path.read_bytes() == wiped
+        with pytest.raises(WriteError):
+            writer(*documents[-1])
+
+
 def test_another_program_adds_to_the_dataset_meanwhile(tmp_path):
     documents = lines(6)
     with fed(tmp_path, documents) as writer:
@@ -341,6 +369,63 @@ def test_the_disk_is_synced_with_the_frames(tmp_path, monkeypatch):
         monkeypatch.undo()
 
 
+def test_frames_that_the_disk_did_not_keep_are_told(tmp_path, monkeypatch):
+    documents = lines(6)
+    with fed(tmp_path, documents[:5]) as writer:
+
+        def fails(fd):
+            raise OSError(5, "Input/output error")
+
+        monkeypatch.setattr(os, "fdatasync", fails)
+        with pytest.raises(WriteError, match="could not be synced"):
+            writer.flush()
+        monkeypatch.undo()
+        with pytest.raises(WriteError, match="could not be synced"):
+            writer(*documents[4])
+        for name, doc in documents[5:]:
+            writer(name, doc)
+    assert writer.status.failed
+
+
+def test_a_point_that_the_plan_visits_twice(tmp_path):
+    documents = grid(range(24))
+    indexes = [list(map(int, np.unravel_index(n, (6, 4)))) for n in range(24)]
+    indexes[5] = indexes[4]
+    documents[0][1]["pymodaq"] = {"indexes": indexes}
+    path = written(tmp_path, documents)
+    assert_same_documents(documents, list(replay(path)))
+    assert verify(path, isolated=False) == []
+
+
+def test_one_point_of_many_cameras_measured_again(tmp_path, monkeypatch):
+    """What an append writes over is bounded for all arrays together."""
+    monkeypatch.setattr("pymo_bluesky.recording.staying._MOST_OTHERWISE", 4 * ROW)
+    monkeypatch.setattr("pymo_bluesky.append.overlay.MEMORY_LIMIT", 8 * ROW)
+    cameras = [f"cam{n}" for n in range(10)]
+    documents = grid([0, 1, 2, 2, 3], cameras=cameras)
+    path = written(tmp_path, documents)
+    assert_same_documents(documents, list(replay(path)))
+
+
+def test_the_last_point_measured_again(tmp_path):
+    documents = lines(6)
+    again = {**documents[-2][1], "uid": f"{0:036}"}
+    again["data"] = {**again["data"], "cam": frame(99)}
+    documents.insert(-1, ("event", again))
+    path = written(tmp_path, documents)
+    assert_same_documents(documents, list(replay(path)))
+    assert path.stat().st_size < 1.2 * 7 * ROW
+
+
+def test_a_header_that_nobody_knows_costs_a_copy(tmp_path, monkeypatch):
+    monkeypatch.setattr(staying, "_VERSIONS", (b"\x09",))
+    documents = lines(6)
+    path = written(tmp_path, documents)
+    assert_came_back(path, documents, times=2.2)
+    with h5py.File(path) as file:
+        assert set(file) <= {"RawData", "Logger"}
+
+
 def test_arrays_of_the_scan_are_read_and_drawn(tmp_path):
     path = written(tmp_path, documents := lines(6))
     with open_dataset(path) as dataset:
@@ -399,6 +484,52 @@ def test_room_in_files_of_any_format(tmp_path):
         with h5py.File(path) as file:
             np.testing.assert_array_equal(file["a"], np.arange(5))
             np.testing.assert_array_equal(file["b"], np.arange(10**5))
+
+
+def test_no_room_in_a_dataset_that_was_cut_off(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w", libver="v110") as file:
+        file["a"] = np.arange(10**5)
+    os.truncate(path, path.stat().st_size // 2)
+    before = path.read_bytes()
+    with pytest.raises(AppendError, match="cut off"):
+        reserve(path, [5000])
+    assert path.read_bytes() == before
+
+
+def test_no_room_where_there_are_no_locks(tmp_path, monkeypatch):
+    path = tmp_path / "a.h5"
+    h5py.File(path, "w").close()
+    before = path.read_bytes()
+
+    def refuses(*_):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr("fcntl.flock", refuses)
+    with pytest.raises(AppendError, match="no locks"):
+        reserve(path, [5000])
+    assert path.read_bytes() == before
+
+
+def test_room_is_empty_behind_a_killed_append(tmp_path):
+    path = tmp_path / "a.h5"
+    h5py.File(path, "w").close()
+    with path.open("ab") as file:
+        file.write(b"left" * 10_000)
+    (place,), end = reserve(path, [40_000])
+    assert not any(path.read_bytes()[place:end])
+
+
+def test_a_second_name_without_a_journal_goes_but_not_the_last(tmp_path):
+    path = tmp_path / "a.h5"
+    h5py.File(path, "w").close()
+    second = tmp_path / "a.run.frames"
+    second.hardlink_to(path)
+    assert recover(tmp_path) == []
+    assert not second.exists()
+    path.rename(second)
+    assert recover(tmp_path) == []
+    assert second.exists()
 
 
 def test_no_room_in_what_is_no_usual_dataset(tmp_path):

@@ -22,6 +22,7 @@ __all__ = [
     "lock",
     "locked",
     "remove_abandoned",
+    "require_locks",
     "require_same_file",
     "sync_folder",
 ]
@@ -82,6 +83,23 @@ def lock(fd: int, real: Path, timeout: float) -> None:
             )
             return
         time.sleep(_POLL)
+
+
+def require_locks(real: Path) -> None:
+    """Raise AppendError where the file system has no locks."""
+    with contextlib.suppress(BlockingIOError):
+        fd = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(fd, fcntl.LOCK_UN)
+        except OSError as error:
+            if error.errno in _NO_LOCKS:
+                raise AppendError(
+                    f"{real}: its file system has no locks ({error.strerror})"
+                ) from error
+            raise
+        finally:
+            os.close(fd)
 
 
 def require_same_file(fd: int, real: Path) -> None:

@@ -203,6 +203,8 @@ class Overlay:
                 stop - start
             )
         keep = max(size, self.base)
+        if self.error is None and size > self._on_disk == self.base:
+            self._cut_off()  # what grows is to be a hole
         if self.error is None and self._on_disk > keep:
             try:
                 os.ftruncate(self._fd, keep)
@@ -317,10 +319,16 @@ class Overlay:
         if not view:
             return
         if self._on_disk == self.base:
-            # A killed append may have left bytes there: holes must read as zeros.
-            os.ftruncate(self._fd, self.base)
+            self._cut_off()
         self._on_disk = max(self._on_disk, offset + len(view))
         write_at(self._fd, view, offset)
+
+    def _cut_off(self) -> None:
+        """A killed append may have left bytes there: holes must read as zeros."""
+        try:
+            os.ftruncate(self._fd, self.base)
+        except OSError as error:
+            self._fail(error)
 
     def _keep_small(self, offset: int, view: memoryview) -> None:
         if len(view) > SMALL:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..checksums import lookup3
 from ..errors import AppendError
 from .commit import appending
+from .locking import require_locks
 from .overlay import PAGE
 
 __all__ = ["reserve"]
@@ -54,7 +56,6 @@ def reserve(
     Examples
     --------
     >>> import tempfile
-    >>> from pathlib import Path
     >>> import h5py
     >>> path = Path(tempfile.mkdtemp(), "Dataset_20260101_000.h5")
     >>> h5py.File(path, "w").close()
@@ -63,7 +64,12 @@ def reserve(
     >>> path.stat().st_size
     20480
     """
+    # Who has the file open without a lock still ends it where it ended.
+    require_locks(Path(path).resolve())
     with appending(path, lock_timeout=lock_timeout) as overlay:
+        told = overlay.superblock()
+        if told is None or told.end > overlay.base:
+            raise AppendError(f"{path}: is no HDF5 file, or one that was cut off")
         places: list[int] = []
         end = _on_a_page(overlay.size)
         for size in sizes:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from .appending import JournalWriter
+from .beside import FRAMES, frames_of, remove_journal
 from .outbox import Bound, DelayedOutbox, Elsewhere, Outbox, Pending
 from .records import ABOUT, SUFFIX, EmptyJournalError, Journal, JournalTail, abandoned
 from .rowing import IN, Large
-from .slots import Slots, frames_of, remove_journal
+from .slots import Slots
 
 __all__ = [
     "ABOUT",
+    "FRAMES",
     "IN",
     "SUFFIX",
     "Bound",

@@ -183,6 +183,10 @@ class JournalWriter:
         finally:
             os.close(fd)
 
+    def doubt(self, error: OSError) -> None:
+        """Raise an error of another file of the run at the next document."""
+        self._sync_error = error
+
     def move_to(self, other: JournalWriter) -> None:
         """Give all that is safe here to another journal, in place of its own, and end.
 

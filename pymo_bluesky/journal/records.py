@@ -27,7 +27,7 @@ from ..forms import ROWS, Rows
 from ..pages import PAGE, as_columns, as_lists
 from ..values import unpack
 from .packing import CHECK, LENGTH
-from .rowing import FORM, HEAD, ROW, Large, RowReader
+from .rowing import FORM, HEAD, IN, ROW, Large, RowReader
 
 __all__ = [
     "ABOUT",
@@ -111,6 +111,16 @@ class Journal:
     def size(self) -> int:
         """Of the file, in bytes."""
         return self.path.stat().st_size
+
+    def is_short(self, most: int) -> bool:
+        """Whether all its documents fit into memory, those with frames elsewhere, too.
+
+        Parameters
+        ----------
+        most
+            Bytes.
+        """
+        return self.size <= most and IN.encode() not in self.path.read_bytes()
 
     def __iter__(self) -> Iterator[tuple[str, dict[str, Any]]]:
         records = self._records()

@@ -22,7 +22,8 @@ from ..checksums import checksum, followed
 from ..errors import JournalError
 from ..filed import Filed, Handle
 from ..forms import Form, RowLayout, RowPacker, Rows, form_of
-from .slots import Slots, opened
+from .beside import opened
+from .slots import Slots
 
 __all__ = ["FORM", "HEAD", "IN", "ROW", "Large", "RowReader", "RowRecords"]
 

@@ -8,10 +8,9 @@ dataset's, the frames are there as long as the journal.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-import stat
+import threading
 import time
 from array import array
 from collections.abc import Sequence
@@ -20,57 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import JournalError
-from ..filed import Handle
+from ..append.overlay import Superblock, write_at
 
-__all__ = ["FRAMES", "Slots", "frames_of", "opened", "remove_journal"]
-
-FRAMES = ".frames"
-"""Behind the name of a journal, in place of its own suffix."""
+__all__ = ["Slots"]
 
 _LOOK_AGAIN = 0.02
 _AHEAD = 32 * 2**20
-
-
-def frames_of(journal: Path) -> Path:
-    """The journal's own name for the file in which its frames are."""
-    return journal.with_suffix(FRAMES)
-
-
-def remove_journal(journal: Path) -> None:
-    """Take away a journal whose run is in its dataset, its name for frames first.
-
-    Raises
-    ------
-    OSError
-        When the journal cannot be; what is left of it says that the run is there.
-    """
-    with contextlib.suppress(OSError):
-        frames_of(journal).unlink()
-    journal.unlink(missing_ok=True)
-
-
-def opened(folder: Path, names: Sequence[str]) -> Handle:
-    """The first of some files in a folder that is there.
-
-    Raises
-    ------
-    JournalError
-        When none is.
-    """
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-    for name in names:
-        with contextlib.suppress(OSError):
-            fd = os.open(folder / Path(name).name, flags)
-            try:
-                if stat.S_ISREG(os.fstat(fd).st_mode):
-                    return Handle(fd)
-            finally:
-                os.close(fd)
-    raise JournalError(
-        f"the frames of this run are in {' or '.join(names) or 'no file'} of {folder}, "
-        "which is not there. Put it back, and try again"
-    )
 
 
 class Slots:
@@ -83,7 +37,10 @@ class Slots:
     places, sizes
         Where the first array of each column goes, and bytes of each.
     order
-        Which of the places each event has, by its `seq_num` from 1; shape (events,).
+        Which of the places each event has, by its `seq_num` from 1; -1 for none; shape
+        (events,).
+    end
+        Of all places: the file is still the same only while it does not end before.
 
     Attributes
     ----------
@@ -92,13 +49,19 @@ class Slots:
     """
 
     def __init__(
-        self, path: Path, places: Sequence[int], sizes: Sequence[int], order: np.ndarray
+        self,
+        path: Path,
+        places: Sequence[int],
+        sizes: Sequence[int],
+        order: np.ndarray,
+        end: int,
     ) -> None:
         self._name = os.fspath(path)
         self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         found = os.fstat(self._fd)
         self.identity = found.st_dev, found.st_ino
-        self._places, self._sizes = list(places), list(sizes)
+        self._places, self._sizes, self._end = list(places), list(sizes), end
+        self._lock = threading.Lock()
         self._order = array("q", order.astype(np.int64).tobytes())
         self._used = bytearray(len(order))
         self._step = max(1, _AHEAD // max(self._sizes))
@@ -125,7 +88,7 @@ class Slots:
                 raise FileNotFoundError(self._name)
             self._take(number // self._step)
             for place, value in zip(places, values, strict=True):
-                _write_all(self._fd, value, place)
+                write_at(self._fd, value, place)
         except OSError:
             self.close()  # the journal takes all from here on, or tells why not
             return None
@@ -136,7 +99,7 @@ class Slots:
 
         Measured: 0.34 ms for 2 MiB, 0.46 in a hole or behind the end of a file.
         """
-        if self._taken[part]:
+        if self._taken[part] or not hasattr(os, "posix_fallocate"):  # as on macOS
             return
         self._taken[part] = 1
         first = part * self._step
@@ -154,22 +117,29 @@ class Slots:
             return True
         self._look_at = now + _LOOK_AGAIN
         there = os.stat(self._name)  # noqa: PTH116 - twice as fast
-        return (there.st_dev, there.st_ino) == self.identity
+        # A program that makes the file anew, in place, does so from its begin on.
+        told = Superblock.parse(os.pread(self._fd, 64, 0))
+        return (
+            (there.st_dev, there.st_ino) == self.identity
+            and there.st_size >= self._end
+            and told is not None
+            and told.end >= self._end
+        )
 
     def sync(self) -> None:
-        """Force what was written to the disk."""
-        if self._fd >= 0:
-            os.fdatasync(self._fd)
+        """Force what was written to the disk; others may write and close meanwhile."""
+        with self._lock:
+            if self._fd < 0:
+                return
+            fd = os.dup(self._fd)
+        try:
+            os.fdatasync(fd)
+        finally:
+            os.close(fd)
 
     def close(self) -> None:
         """Take no more."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-
-def _write_all(fd: int, value: Any, place: int) -> None:
-    view = memoryview(value)
-    while view:
-        done = os.pwrite(fd, view, place)
-        view, place = view[done:], place + done
+        with self._lock:
+            if self._fd >= 0:
+                os.close(self._fd)
+                self._fd = -1

@@ -150,7 +150,8 @@ def expected_order(
     Returns
     -------
     np.ndarray
-        Shape (points,), int64; None when the scan will be one that grows.
+        Shape (points,), int64; -1 for an event whose point comes once more; None when
+        the scan will be one that grows.
 
     Examples
     --------
@@ -172,7 +173,9 @@ def expected_order(
         stream.positions[name] = array("d", values.tobytes())
     found = navigate_stream(start, stream, trunk=True)
     found = found.ascending() if ascending else found
-    return None if found.growing or found.size != points else found.index
+    if found.growing:
+        return None
+    return np.where(found.index < found.size, found.index, -1)
 
 
 def _averaged(positions: Sequence[Positions], times: int) -> list[Positions]:

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from ..blocks import ColumnKey
-from ..columns import ColumnPlan
+from ..columns import ColumnPlan, fill_of
 from ..navigation.points import Navigation
 from ..operations import InPlace
 from .survey import StreamSurvey
 
 __all__ = ["arrays_in_place", "in_place"]
 
-_MOST_OTHERWISE = 4 * 2**20
-"""Bytes of one array: an append keeps what it writes over in memory, 16 MiB of it."""
+_MOST_OTHERWISE = 8 * 2**20
+"""Bytes of a run: an append keeps what it writes over in memory, 16 MiB of it."""
 
 
 def arrays_in_place(
@@ -28,6 +28,7 @@ def arrays_in_place(
 ) -> dict[str, InPlace]:
     """The arrays of a stream whose values may stay where they lie, by data key."""
     found: dict[str, InPlace] = {}
+    otherwise = 0
     for key, places in survey.places.items():
         plan = plans[ColumnKey("data", key)]
         if plan.dtype is None or plan.coded or not plan.shows:
@@ -35,7 +36,8 @@ def arrays_in_place(
         here = in_place(places, navigation, plan.shape, np.dtype(plan.dtype))
         if here is not None:
             found[key] = here
-    return found
+            otherwise += here.otherwise * here.row_bytes
+    return found if otherwise <= _MOST_OTHERWISE else {}
 
 
 def in_place(
@@ -68,10 +70,11 @@ def in_place(
     (4096, (3, 2), [0])
     >>> in_place([-1, -1], points, (2,), np.dtype("<i4"))
     """
-    size = math.prod(signal) * dtype.itemsize
-    rows, index = np.asarray(places, np.int64), navigation.index
-    if len(rows) != len(index) or navigation.growing:
+    size, index = math.prod(signal) * dtype.itemsize, navigation.index
+    if len(places) > len(index) or navigation.growing:
         return None
+    rows = np.full(len(index), -1, np.int64)
+    rows[: len(places)] = places
     lie, inside = rows >= 0, index < navigation.size
     begins = rows - index * size
     found, counts = np.unique(begins[lie & inside], return_counts=True)
@@ -80,17 +83,15 @@ def in_place(
     begin = int(found[counts.argmax()])
     otherwise = ~lie | (begins != begin)
     unused = np.flatnonzero(~navigation.visited().reshape(-1))
-    if np.count_nonzero(otherwise & inside) * size > _MOST_OTHERWISE:
-        return None
     # What is cleared must not be what a row says lies there.
     if np.isin((rows[lie & otherwise] - begin) // size, unused).any():
         return None
-    fill = np.nan if dtype.kind in "fc" else 0
     return InPlace(
         place=begin,
         shape=(*navigation.shape, *signal),
         dtype=dtype,
         unused=unused,
         row_bytes=size,
-        fill=np.full((), fill, dtype).tobytes(),
+        otherwise=int(np.count_nonzero(otherwise & inside)),
+        fill=fill_of(dtype),
     )

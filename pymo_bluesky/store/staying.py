@@ -9,17 +9,19 @@ What a header is made of: HDF5 File Format Specification 3.0, IV.A.1 and IV.A.2.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import h5py
+import numpy as np
 from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
 
 from ..append import Overlay
 from ..checksums import lookup3
-from ..errors import AppendError
 from ..operations import InPlace
+from .texts import compact
 
 __all__ = ["Reserved", "stay"]
 
@@ -36,17 +38,27 @@ class Reserved:
     ----------
     identity
         Device and number of the file.
-    begin, end
-        Of the room, in bytes.
+    begins
+        Where the room for each array begins, in bytes; it ends where the next begins.
+    end
+        Of all.
+
+    Examples
+    --------
+    >>> room = Reserved((1, 2), (4096, 8192), 12288)
+    >>> room.is_for(8192, 4096), room.is_for(4096, 4097), room.is_for(4100, 8)
+    (True, False, False)
     """
 
     identity: tuple[int, int]
-    begin: int
+    begins: tuple[int, ...]
     end: int
 
-    def holds(self, array: InPlace, size: int) -> bool:
-        """Whether an array of so many bytes lies within."""
-        return self.begin <= array.place and array.place + size <= self.end
+    def is_for(self, place: int, size: int) -> bool:
+        """Whether an array of so many bytes begins where one was expected, and fits."""
+        ends = (*self.begins[1:], self.end)
+        room = dict(zip(self.begins, ends, strict=True))
+        return place in room and place + size <= room[place]
 
 
 Opened = Callable[[], Any]
@@ -76,49 +88,54 @@ def stay(
     """
     if room is None or overlay.identity != room.identity or overlay.base < room.end:
         return {}
-    made: dict[int, tuple[str, int, int]] = {}
+    wanted = {a.place: a for a in arrays if room.is_for(a.place, _size(a))}
+    made: dict[int, str] = {}
+    headers: dict[int, int] = {}
     with opened() as file:
-        for number, array in enumerate(arrays):
-            path = f"pymo_bluesky {room.begin} {number}"
-            new = _without_place(file, path, array)
-            if room.holds(array, new.nbytes):
-                made[array.place] = path, h5o.get_info(new.id).addr, new.nbytes
-            else:
-                del file[path]
-    for place, (_, header, size) in made.items():
-        _tell(overlay, header, size, place)
-        array = next(a for a in arrays if a.place == place)
-        row = array.fill * (array.row_bytes // len(array.fill))
-        for number in array.unused.tolist():
-            overlay.lay(row, place + number * array.row_bytes)
-    return {place: path for place, (path, _, _) in made.items()}
+        for place, array in wanted.items():
+            made[place] = f"pymo_bluesky {place}"
+            new = _without_place(file, made[place], array)
+            headers[place] = h5o.get_info(new.id).addr
+    for place, array in wanted.items():
+        # Where that fails HDF5 has another place for it, and it is not taken.
+        if _tell(overlay, headers[place], _size(array), place):
+            row = np.full(array.row_bytes // array.dtype.itemsize, array.fill)
+            data = row.astype(array.dtype).tobytes()
+            for number in array.unused.tolist():
+                overlay.lay(data, place + number * array.row_bytes)
+    return made
+
+
+def _size(array: InPlace) -> int:
+    return math.prod(array.shape) * array.dtype.itemsize
 
 
 def _without_place(file: h5py.File, path: str, array: InPlace) -> Any:
-    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    properties.set_attr_phase_change(64, 60)
+    options: dict[str, Any] = {"fill_time": "never"}
+    if len(array.unused) and array.fill != 0:
+        options["fillvalue"] = np.array(array.fill, array.dtype)
+    properties = compact(h5py.h5p.create(h5py.h5p.DATASET_CREATE))
     return file.create_dataset(
-        path, array.shape, array.dtype, fill_time="never", dcpl=properties
+        path, array.shape, array.dtype, dcpl=properties, **options
     )
 
 
-def _tell(overlay: Overlay, header: int, size: int, place: int) -> None:
-    """Tell the header of an array where its values are."""
+def _tell(overlay: Overlay, header: int, size: int, place: int) -> bool:
+    """Tell the header of an array where its values are; False when it is unknown."""
     overlay.seek(header)
     head = bytearray(overlay.read(_HEADER))
     end = _end_of_messages(head)
     told = _CONTIGUOUS + _NOWHERE + size.to_bytes(8, "little")
     at = head.find(told, 0, end)
     if at < 1 or head[at - 1 : at] not in _VERSIONS or head.find(told, at + 1, end) > 0:
-        raise AppendError(
-            f"HDF5 made an array of {size} bytes whose header is none that is known; "
-            "nothing was added to the dataset"
-        )
+        return False
     head[at + 1 : at + 9] = place.to_bytes(8, "little")
     if head[:4] == b"OHDR":
         head[end : end + 4] = lookup3(bytes(head[:end])).to_bytes(4, "little")
+        end += 4
     overlay.seek(header)
-    overlay.write(head[: end + 4] if head[:4] == b"OHDR" else head[:end])
+    overlay.write(head[:end])
+    return True
 
 
 def _end_of_messages(head: bytes | bytearray) -> int:

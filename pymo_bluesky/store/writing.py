@@ -38,7 +38,7 @@ from .moulds import moulds_for
 from .opening import Tree
 from .passing import RowPasser
 from .staying import Reserved, stay
-from .texts import set_attributes
+from .texts import compact, set_attributes
 
 __all__ = ["append_to", "create"]
 
@@ -204,7 +204,7 @@ class _Writer:
         return True
 
     def _make_virtual(self, operation: MakeVirtual) -> None:
-        properties = _compact(h5py.h5p.create(h5py.h5p.DATASET_CREATE))
+        properties = compact(h5py.h5p.create(h5py.h5p.DATASET_CREATE))
         space = h5py.h5s.create_simple(operation.shape)
         for part in operation.parts:
             taken = h5py.h5s.create_simple(part.shape)
@@ -232,7 +232,7 @@ class _Writer:
         """Make a virtual array anew: HDF5 cannot change where one takes its values."""
         old = h5py.Dataset(self._array(path))
         before = old.id.get_create_plist()
-        properties = _compact(h5py.h5p.create(h5py.h5p.DATASET_CREATE))
+        properties = compact(h5py.h5p.create(h5py.h5p.DATASET_CREATE))
         for n in range(before.get_virtual_count()):
             name = _formatted(before.get_virtual_filename(n))
             properties.set_virtual(
@@ -297,7 +297,7 @@ _kind = attrgetter(
 
 
 def _group(file: h5py.File, path: str) -> h5py.Group:
-    properties = _compact(h5py.h5p.create(h5py.h5p.GROUP_CREATE))
+    properties = compact(h5py.h5p.create(h5py.h5p.GROUP_CREATE))
     return h5py.Group(h5py.h5g.create(file.id, path.encode(), gcpl=properties))
 
 
@@ -328,7 +328,7 @@ def _new_array(
         path,
         shape=made.shape,
         dtype=dtype,
-        dcpl=_compact(h5py.h5p.create(h5py.h5p.DATASET_CREATE)),
+        dcpl=compact(h5py.h5p.create(h5py.h5p.DATASET_CREATE)),
         **options,
     )
 
@@ -354,12 +354,6 @@ def _copy_attribute(old: Any, new: Any, name: bytes) -> None:
     data = np.zeros(source.shape, source.dtype)
     source.read(data, mtype=kind)
     target.write(data, mtype=kind)
-
-
-def _compact(properties: Any) -> Any:
-    """Keep attributes in the object's header: a heap for each node doubled the file."""
-    properties.set_attr_phase_change(64, 60)
-    return properties
 
 
 def _chunks(operation: MakeArray) -> tuple[int, ...]:

@@ -136,8 +136,12 @@ class OpenRun:
 
     def sync(self) -> None:
         """Force all that was written to the disk; frames before what tells of them."""
-        if self.room is not None:
-            self.room.sync()
+        try:
+            if self.room is not None:
+                self.room.sync()
+        except OSError as error:
+            self.journal.doubt(error)
+            raise
         self.journal.sync()
 
     def close(self) -> None:
@@ -172,9 +176,11 @@ class OpenRun:
 
     def before(self, descriptor: Mapping[str, Any]) -> Iterator[Problem]:
         """What to say before the events of a stream come."""
+        once = False
         if self.room is not None:
             self.room.note(descriptor)
-        yield from self.space.before(descriptor)
+            once = self.room.is_expected
+        yield from self.space.before(descriptor, once=once)
 
     def look(self) -> Iterator[Problem]:
         """What to say of a run that goes on, once in a while."""

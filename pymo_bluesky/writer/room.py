@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from ..append import reserve
-from ..errors import PymoError
+from ..errors import PymoError, WriteError
 from ..forms import Form, RowLayout
 from ..journal import ABOUT, IN, JournalWriter, Slots, frames_of
 from ..recording import dimension_stream
@@ -19,12 +20,17 @@ from ..store import Reserved
 
 __all__ = ["Order", "Room"]
 
+log = logging.getLogger("pymo_bluesky")
+
 _WORTH = 4 * 2**20
 """Bytes from which on room is reserved: an append of its own, with five syncs."""
 
 _MOST_POINTS = 2**24
+_PATIENCE = 0.1
+"""Seconds to wait for who has the dataset open: maybe another run of ours that ends."""
 
 Order = Callable[[Mapping[str, Any], Mapping[str, Any], int], np.ndarray | None]
+"""Start, descriptor and number of points to the point of each event, or nothing."""
 
 
 class Room:
@@ -65,57 +71,56 @@ class Room:
         self._points = points
         self._order = order
         self._stream = dimension_stream(start) or "primary"
-        self._descriptor: Mapping[str, Any] = {}
+        self._descriptor: Any = None
+        self._places: np.ndarray | None = None
         self._sizes: list[int] = []
         self._slots: Slots | None = None
 
     def note(self, descriptor: Mapping[str, Any]) -> None:
         """Take note of a descriptor, before its events come."""
-        if not self._descriptor and descriptor.get("name") == self._stream:
-            self._descriptor = descriptor
+        if self._descriptor is None and descriptor.get("name") == self._stream:
+            self._descriptor = descriptor.get("uid")
+            if 0 < self._points <= _MOST_POINTS and _has_arrays(descriptor):
+                self._places = self._order(self._start, descriptor, self._points)
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether frames will go there, as far as can be told before they come."""
+        return self._places is not None
 
     def slots(self, form: Form) -> Slots | None:
         """Places for the large arrays of events of a form; None when there are none."""
-        if form.descriptor != self._descriptor.get("uid"):
+        if form.descriptor != self._descriptor or self._places is None:
             return None
         sizes = [kind.itemsize for kind in RowLayout(form).blobs]
         if self._sizes:
             return self._slots if sizes == self._sizes else None
         self._sizes = sizes
-        if 0 < self._points <= _MOST_POINTS and self._is_worth(sizes):
-            with contextlib.suppress(PymoError, OSError):  # then they go to the journal
-                self._slots = self._reserved(sizes)
+        if self._points * sum(sizes) >= _WORTH:
+            try:
+                self._slots = self._reserved(sizes, self._places)
+            except (PymoError, OSError) as error:
+                log.info("frames go to the journal first, for %s", error)
         return self._slots
 
-    def _is_worth(self, sizes: Sequence[int]) -> bool:
-        """Whether there is much to come, and the disk has the room."""
-        need = self._points * sum(sizes)
-        if need < _WORTH:
-            return False
-        try:
-            there = os.statvfs(self._dataset.parent)
-        except OSError:
-            return False
-        return need <= there.f_bavail * there.f_frsize
-
-    def _reserved(self, sizes: Sequence[int]) -> Slots | None:
-        order = self._order(self._start, self._descriptor, self._points)
-        if order is None:
-            return None
+    def _reserved(self, sizes: Sequence[int], order: np.ndarray) -> Slots:
         dataset = self._dataset.resolve()
+        each = [self._points * size for size in sizes]
+        there = os.statvfs(dataset.parent)
+        if sum(each) > there.f_bavail * there.f_frsize:
+            raise WriteError(f"{dataset.parent} has no room for {sum(each)} bytes")
         name = frames_of(self._journal.path)
         name.hardlink_to(dataset)
         try:
             # Before anything lies there: `recover` is to find it.
             self._journal.append(ABOUT, {IN: [name.name, dataset.name]})
-            each = [self._points * size for size in sizes]
-            places, end = reserve(dataset, each)
-            slots = Slots(name, places, sizes, order)
+            places, end = reserve(dataset, each, lock_timeout=_PATIENCE)
+            slots = Slots(name, places, sizes, order, end)
         except BaseException:
             with contextlib.suppress(OSError):
                 name.unlink()
             raise
-        self.reserved = Reserved(slots.identity, places[0], end)
+        self.reserved = Reserved(slots.identity, tuple(places), end)
         return slots
 
     def sync(self) -> None:
@@ -127,3 +132,9 @@ class Room:
         """Take no more frames."""
         if self._slots is not None:
             self._slots.close()
+
+
+def _has_arrays(descriptor: Mapping[str, Any]) -> bool:
+    keys = descriptor.get("data_keys")
+    given = list(cast(Mapping[str, Any], keys).values()) if keys else []
+    return any(isinstance(k, Mapping) and bool(k.get("shape")) for k in given)

@@ -44,12 +44,14 @@ class Space:
         self._per_point = 0
         self._told = False
 
-    def before(self, descriptor: Mapping[str, Any]) -> Iterator[Problem]:
-        """What to say before the events of a stream come."""
+    def before(
+        self, descriptor: Mapping[str, Any], *, once: bool = False
+    ) -> Iterator[Problem]:
+        """What to say before the events of a stream come, written once or twice."""
         if self.points is None or descriptor.get("name") != "primary":
             return
         self._per_point = _bytes_of(descriptor.get("data_keys"))
-        need = _TWICE * self.points * self._per_point
+        need = (1 if once else _TWICE) * self.points * self._per_point
         yield from self._low(
             need,
             f"it announces {self.points} points of {_shown(self._per_point)} each, "
