@@ -5,14 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["JOURNAL", "datasets_below", "journals_in"]
+__all__ = ["FRAMES", "JOURNAL", "changed", "datasets_below", "journals_in"]
 
 JOURNAL = ".journal"
 """Ends the name of the journal of a run that goes on, or was cut off."""
 
+FRAMES = ".frames"
+"""Ends the name that the journal of such a run has for the file of its frames."""
+
+_HEAD = 64
 _SUFFIXES = (".h5", ".hdf5")
 
 
@@ -26,6 +31,32 @@ def journals_in(folder: Path) -> list[Path]:
     []
     """
     return list(folder.glob(f"*{JOURNAL}"))
+
+
+def changed(path: Path, about: os.stat_result) -> int:
+    """A number that is another one when a file was changed.
+
+    When it was, in ns since 1970. But while a run goes on its frames may come to the
+    dataset, where nothing leads to them: then what the file begins with, which tells
+    where it ends, and changes when a scan is added.
+
+    Parameters
+    ----------
+    path, about
+        The file, and what the file system says of it.
+
+    Examples
+    --------
+    >>> changed(Path("a.h5"), os.stat("/")) == os.stat("/").st_mtime_ns
+    True
+    """
+    if about.st_nlink > 1 and stat.S_ISREG(about.st_mode):
+        with contextlib.suppress(OSError):
+            names = path.resolve().parent.glob(f"*{FRAMES}")
+            if any(os.path.samestat(name.stat(), about) for name in names):
+                with path.open("rb") as file:
+                    return zlib.crc32(file.read(_HEAD))
+    return about.st_mtime_ns
 
 
 def datasets_below(

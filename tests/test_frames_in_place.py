@@ -15,6 +15,7 @@ from test_frames import SHAPE, frame, grid, key, shown, written
 
 from pymo_bluesky import PymodaqWriter, open_dataset, recover, replay, verify
 from pymo_bluesky.append import reserve
+from pymo_bluesky.catalog.entries import Stamp
 from pymo_bluesky.errors import AppendError, WriteError
 from pymo_bluesky.following import follow
 from pymo_bluesky.journal import ABOUT, IN, JournalWriter, frames_of
@@ -339,6 +340,25 @@ def test_who_follows_the_run_sees_its_frames(tmp_path):
         stream = follow(journal, timeout=5)
         assert_same_documents(documents[:-1], [next(stream) for _ in documents[:-1]])
         stream.close()
+
+
+def test_frames_that_come_are_no_change_of_the_dataset_but_a_scan_is(tmp_path):
+    """Else a catalog, or who follows, looked at all scans again for each frame."""
+    with fed(tmp_path, documents := lines(6)) as writer:
+        path = writer.path
+        before = Stamp.of(path, path.stat())
+        with path.open("r+b") as file:  # as a frame: in what is reserved
+            file.seek(-100, os.SEEK_END)
+            file.write(b"frame")
+        assert Stamp.of(path, path.stat()) == before
+        other = lines(2)
+        with PymodaqWriter(tmp_path / "b", append_to=path) as second:
+            for name, doc in other:
+                second(name, doc)
+        assert Stamp.of(path, path.stat()) != before
+        before = Stamp.of(path, path.stat())
+        writer(*documents[-1])
+        assert Stamp.of(path, path.stat()) != before
 
 
 @pytest.mark.parametrize(

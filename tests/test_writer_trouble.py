@@ -555,8 +555,14 @@ def low(writer):
     return [p.message for p in writer.status.problems if p.kind == "low-disk-space"]
 
 
-def test_too_little_space_is_announced_before_the_first_event(tmp_path, free, caplog):
-    writer = PymodaqWriter(tmp_path)
+@pytest.mark.parametrize(
+    ("options", "wanted"), [({}, "1 GB"), ({"compression": "gzip"}, "2 GB")]
+)
+def test_too_little_space_is_announced_before_the_first_event(
+    tmp_path, free, caplog, options, wanted
+):
+    """Frames are written once where they can go to the dataset, else twice."""
+    writer = PymodaqWriter(tmp_path, **options)
     documents = run_of(1, size=10**6, num_points=1000)
     free[0] = 3 * 10**9
     feed(writer, documents[:2])
@@ -566,7 +572,7 @@ def test_too_little_space_is_announced_before_the_first_event(tmp_path, free, ca
     feed(writer, documents[:2])
     (message,) = low(writer)
     assert "has 1 GB free" in message
-    assert "1000 points of 1 MB each, which want about 2 GB" in message
+    assert f"1000 points of 1 MB each, which want about {wanted}" in message
     assert message in caplog.text
 
 

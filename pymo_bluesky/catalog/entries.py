@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from ..errors import Problem
+from ..folders import changed
 
 __all__ = ["RETRY_SECONDS", "Entry", "File", "Stamp", "date_of"]
 
@@ -28,9 +29,9 @@ class Stamp(NamedTuple):
     inode: int
 
     @classmethod
-    def of(cls, about: os.stat_result) -> Stamp:
+    def of(cls, path: Path, about: os.stat_result) -> Stamp:
         """From what the file system says."""
-        return cls(about.st_mtime_ns, about.st_size, about.st_ino)
+        return cls(changed(path, about), about.st_size, about.st_ino)
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True, kw_only=True)

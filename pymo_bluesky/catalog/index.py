@@ -36,7 +36,7 @@ def look_at_one(path: Path) -> File:
     path
         Of the file, absolute.
     """
-    kept, stamp = Kept(path.parent), Stamp.of(path.stat())
+    kept, stamp = Kept(path.parent), Stamp.of(path, path.stat())
     known = kept.files(path).get(path)
     if known is not None and known.holds(stamp):
         return known
@@ -93,7 +93,8 @@ class Index:
     def _follow(self, files: dict[Path, File]) -> list[File]:
         """Make `files` what is in the folder now; return them in its order."""
         found = {
-            path: Stamp.of(about) for path, about in datasets_below(self.directory)
+            path: Stamp.of(path, about)
+            for path, about in datasets_below(self.directory)
         }
         gone = files.keys() - found.keys()
         for path in gone:

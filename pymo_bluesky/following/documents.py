@@ -16,6 +16,7 @@ from ..errors import (
     PymoError,
     SilentRunError,
 )
+from ..folders import changed
 from ..journal import ABOUT, SUFFIX, EmptyJournalError, Journal, JournalTail
 from ..reading import Dataset, Scan
 from ..replaying import replay_stored, stored_index
@@ -224,7 +225,7 @@ class _Follower:
             about = self.path.stat()
         except OSError:
             return self._seen
-        return about.st_mtime_ns, about.st_size
+        return changed(self.path, about), about.st_size
 
     def _finished(self) -> Iterator[Document]:
         """Documents of scans that are in the dataset and were not given yet."""

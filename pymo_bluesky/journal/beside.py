@@ -10,11 +10,9 @@ from pathlib import Path
 
 from ..errors import JournalError
 from ..filed import Handle
+from ..folders import FRAMES
 
 __all__ = ["FRAMES", "frames_of", "opened", "remove_journal"]
-
-FRAMES = ".frames"
-"""Behind the name of a journal, in place of its own suffix."""
 
 
 def frames_of(journal: Path) -> Path:

@@ -193,7 +193,7 @@ class Runs:
         if entry is None:
             raise NotFoundError(f"there is no run {uid!r} in {self.directory}")
         try:
-            stamp = Stamp.of(entry.path.stat())
+            stamp = Stamp.of(entry.path, entry.path.stat())
         except OSError as error:
             raise NotFoundError(f"{entry.path} is gone: {error.strerror}") from error
         with self._lock:
