@@ -34,6 +34,11 @@ class Handle:
         self.fd = -1
         self.fd = os.dup(fd)
 
+    @property
+    def size(self) -> int:
+        """Of the file, in bytes."""
+        return os.fstat(self.fd).st_size
+
     def __del__(self) -> None:
         if self.fd >= 0:
             os.close(self.fd)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ from .journal import (
 )
 from .layouts import Layout, layout_named
 from .names import safe_name
+from .reading.dataset import Dataset
 from .store.filters import require
 
 __all__ = ["Recovered", "cut_off", "recover"]
@@ -204,9 +205,7 @@ def _recovered(path: Path) -> Recovered:
 
 
 def _rebuilt(journal: Journal, run: str) -> Recovered:
-    seen = _Seen()
-    for name, item in journal.batches("outline"):
-        seen.note(name, item)
+    seen = _Seen.of(journal.batches("outline"))
     if not seen.start and not journal.damaged:
         remove_journal(journal.path)
         message = "it holds no start document; removed"
@@ -215,11 +214,12 @@ def _rebuilt(journal: Journal, run: str) -> Recovered:
     dataset, layout = _target(journal, seen)
     scan, done = scan_of_run(dataset, layout, run), "was in"
     packed, remarks = _compression(journal.about | seen.about)
-    if scan is None or IN not in seen.about:
-        # Frames in a dataset that has the scan may have been measured again.
-        seen = _Seen()
-        for name, doc in journal:
-            seen.note(name, doc)
+    missing = 0
+    if scan is not None and IN in seen.about:
+        # Frames in a dataset that has the scan may have been written over by that.
+        missing = max(0, seen.events - _events_in(dataset, run))
+    else:
+        seen = _Seen.of(journal)
     if scan is None:
         extra = [] if seen.stopped else [("stop", _stop(run, seen))]
         assets = mode_named(str(journal.about.get("assets", "link")))
@@ -232,16 +232,12 @@ def _rebuilt(journal: Journal, run: str) -> Recovered:
             display=Display.read(journal.about),
         )
         scan, done = built.scan, "is now in"
+    remarks += _remarks(journal, seen, missing)
+    told = f"run {run}, {seen.events} events, {done} {dataset.name} as {scan}"
     return Recovered(
-        journal.path,
-        run,
-        dataset,
-        scan,
-        seen.events,
-        seen.stopped,
-        journal.torn,
-        f"run {run}, {seen.events} events, {done} {dataset.name} as {scan}"
-        + "".join(f"; {remark}" for remark in [*remarks, *_remarks(journal, seen)]),
+        *(journal.path, run, dataset, scan),
+        *(seen.events, seen.stopped, journal.torn),
+        "; ".join([told, *remarks]),
     )
 
 
@@ -282,14 +278,23 @@ def _target(journal: Journal, seen: _Seen) -> tuple[Path, Layout]:
         ) from error
 
 
-def _remarks(journal: Journal, seen: _Seen) -> Iterator[str]:
+def _events_in(dataset: Path, run: str) -> int:
+    """Events of a run that are in its scan."""
+    pages = Dataset(dataset).scans[run].documents(pages=True)
+    return sum(len(doc["seq_num"]) for name, doc in pages if name == "event_page")
+
+
+def _remarks(journal: Journal, seen: _Seen, missing: int) -> Iterator[str]:
     """What there is to say of a journal whose scan is there; it goes, or is kept."""
     if not seen.stopped:
         yield "it had no stop document, one was added"
     if journal.torn and not journal.damaged:
         yield f"the last record, of {journal.torn} bytes, was cut off and is left out"
     try:
-        if journal.damaged:
+        if missing:
+            kept = journal.path.rename(f"{journal.path}{_DAMAGED}")
+            yield f"{missing} events are not in it; the journal is kept as {kept.name}"
+        elif journal.damaged:
             # What is behind the damage was acknowledged: it is not ours to throw away.
             kept = journal.path.rename(f"{journal.path}{_DAMAGED}")
             yield (
@@ -313,6 +318,14 @@ class _Seen:
         self.streams: dict[str, int] = {}
         self.about: dict[str, Any] = {}
         self._names: dict[str, str] = {}
+
+    @classmethod
+    def of(cls, records: Iterable[tuple[str, Any]]) -> _Seen:
+        """What records hold."""
+        seen = cls()
+        for name, item in records:
+            seen.note(name, item)
+        return seen
 
     def note(self, name: str, doc: Any) -> None:
         if name == ROWS:

@@ -1,6 +1,7 @@
 """Frames of a run that announces its points go to the dataset while it goes on."""
 
 import os
+import re
 import shutil
 from contextlib import contextmanager
 
@@ -18,7 +19,7 @@ from pymo_bluesky.append import reserve
 from pymo_bluesky.catalog.entries import Stamp
 from pymo_bluesky.errors import AppendError, WriteError
 from pymo_bluesky.following import follow
-from pymo_bluesky.journal import ABOUT, IN, JournalWriter, frames_of
+from pymo_bluesky.journal import ABOUT, IN, Journal, JournalWriter, frames_of
 from pymo_bluesky.store import staying
 from pymo_bluesky.writer import room
 
@@ -257,6 +258,40 @@ def test_frames_without_their_file_are_told_and_kept(tmp_path):
     assert f"{frames_of(journal).name} or {path.name}" in found.message
     aside.rename(frames_of(journal))
     assert_recovered(tmp_path, documents)
+
+
+def test_a_journal_that_was_put_right_is_not_taken_for_done(tmp_path):
+    """A copy program left half a file, `recover` was called; then it was mended."""
+    documents = lines(6)
+    path, journal = killed(tmp_path, documents)
+    aside = path.with_name("aside")
+    frames_of(journal).rename(aside)
+    frames_of(journal).write_bytes(aside.read_bytes()[: 8192 + 2 * ROW])
+    (found,) = recover(tmp_path)
+    assert found.events == 2
+    frames_of(journal).unlink()
+    aside.rename(frames_of(journal))
+    journal.with_name(f"{journal.name}.damaged").rename(journal)
+    (found,) = recover(tmp_path)
+    assert "4 events are not in it; the journal is kept" in found.message
+    assert [p for p in path.parent.iterdir() if p.name.endswith(".damaged")]
+
+
+def test_rows_that_tell_of_one_place_again_and_again(tmp_path):
+    """They would make a large dataset of a small journal."""
+    path, journal = killed(tmp_path, lines(4))
+    data = journal.read_bytes()
+    size = path.stat().st_size
+    last = data[journal_end_of(data) :]
+    journal.write_bytes(data + last * 200)
+    names = [name for name, _ in Journal(journal)]
+    assert 4 <= names.count("event") <= size // ROW
+
+
+def journal_end_of(data):
+    """Where the last row of a journal begins: all its rows of a form are as long."""
+    uids = [m.start() for m in re.finditer(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}", data)]
+    return uids[-1] - 28
 
 
 def test_a_dataset_made_anew_by_another_program_is_not_written_to(tmp_path):

@@ -33,8 +33,8 @@ from pymo_bluesky.append.overlay import (
     Overlay,
     require_closed,
     require_no_writer,
-    write_at,
 )
+from pymo_bluesky.append.transfer import write_at
 from pymo_bluesky.append.undo import Undo, draft_path, undo_path
 from pymo_bluesky.errors import AppendError, DatasetBusyError
 

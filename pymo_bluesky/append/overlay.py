@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pymo_bluesky.append.transfer import next_data, read_at, write_at
 from pymo_bluesky.errors import AppendError, DatasetBusyError
 
 if TYPE_CHECKING:
@@ -25,14 +26,13 @@ __all__ = [
     "Change",
     "Overlay",
     "Superblock",
-    "read_at",
     "require_closed",
     "require_no_writer",
-    "write_at",
 ]
 
 PAGE = 4096
 MEMORY_LIMIT = 16 << 20  # bytes of pages; a real append touches some tens of kB
+_STEP = 1 << 20
 SMALL = 64 << 10  # after a failure: what may still be metadata, and is kept
 
 
@@ -228,16 +228,19 @@ class Overlay:
         found = os.fstat(self._fd)
         return found.st_dev, found.st_ino
 
-    def lay(self, data: bytes, place: int) -> None:
-        """Put `data` where nothing in the file leads to yet; never raises.
+    def lay(self, item: bytes, start: int, stop: int) -> None:
+        """Put `item`, again and again, where nothing in the file leads to yet.
 
-        It is not held back until the commit; it may be there already.
+        Not held back until the commit. Holes are zeros already. Never raises.
         """
-        there = bytearray(len(data))
+        part, zeros = item * (_STEP // len(item)), not any(item)
         try:
-            read_at(self._fd, memoryview(there), place)
-            if there != data:
-                write_at(self._fd, data, place)
+            while start < stop:
+                if zeros:
+                    start = next_data(self._fd, start, stop)
+                data = memoryview(part)[: stop - start]
+                write_at(self._fd, data, start)
+                start += len(data)
         except OSError as error:
             self._fail(error)
 
@@ -370,22 +373,3 @@ def require_closed(overlay: Overlay, real: Path) -> None:
             f"{real}: the HDF5 file in the overlay was not closed, so it is not "
             "complete; nothing was changed. Close it before the with block ends"
         )
-
-
-def read_at(fd: int, view: memoryview, offset: int) -> int:
-    """Fill `view` from `offset` on as far as the file goes; give the byte count."""
-    done = 0
-    while done < len(view):
-        got = os.preadv(fd, [view[done:]], offset + done)
-        if not got:
-            break
-        done += got
-    return done
-
-
-def write_at(fd: int, data: ReadableBuffer, offset: int) -> None:
-    """Write all of `data` at `offset`, however the system splits it."""
-    view = memoryview(data).cast("B")
-    done = 0
-    while done < len(view):
-        done += os.pwrite(fd, view[done:], offset + done)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pymo_bluesky.append.locking import sync_folder
-from pymo_bluesky.append.overlay import MEMORY_LIMIT, Change, read_at, write_at
+from pymo_bluesky.append.overlay import MEMORY_LIMIT, Change
+from pymo_bluesky.append.transfer import read_at, write_at
 
 __all__ = ["UNDO", "Undo", "draft_path", "undo_path"]
 

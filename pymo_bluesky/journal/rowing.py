@@ -1,4 +1,4 @@
-"""Events as rows of a journal, written and read; knows no other documents.
+"""Events as rows of a journal, read; `packing` writes them. Knows no other documents.
 
 The first event of a form is preceded by a record of the form. A row is a record whose
 head names the form where others count their blobs; rows of a form have one size, so
@@ -18,14 +18,22 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from ..checksums import checksum, followed
+from ..checksums import followed
 from ..errors import JournalError
 from ..filed import Filed, Handle
-from ..forms import Form, RowLayout, RowPacker, Rows, form_of
+from ..forms import Form, RowLayout, Rows
 from .beside import opened
-from .slots import Slots
 
-__all__ = ["FORM", "HEAD", "IN", "ROW", "Large", "RowReader", "RowRecords"]
+__all__ = [
+    "FORM",
+    "HEAD",
+    "IN",
+    "PLACED",
+    "ROW",
+    "Large",
+    "RowReader",
+    "common_head",
+]
 
 Large = Literal["read", "filed", "outline"]
 """What becomes of large arrays: they are read; or they stay where they are until they
@@ -45,13 +53,9 @@ IN = "frames"
 
 HEAD = struct.Struct("<IIQQ")  # behind its own checksum
 _CHECK = struct.Struct("<I")
-_PLACE = struct.Struct("<q")
 _CHECKS = struct.Struct("<II")  # of the head, and of what is behind it
 _CHECK_DTYPE, _PLACE_DTYPE = np.dtype("<u4"), np.dtype("<i8")
 _HEAD_BYTES = _CHECK.size + HEAD.size
-_MOST_TRIES = 8
-"""Events of a descriptor that are asked for their form; odd ones are no rows."""
-
 _FIRST = 4
 """Rows that are read first."""
 
@@ -61,73 +65,7 @@ _FILED_BYTES = 16 * 2**20
 """Of arrays that stay in their file, at once: some are read after all."""
 
 
-class RowRecords:
-    """Takes events apart as rows.
-
-    Whoever does not write what it gave must say so (`forget`): a row without its form
-    cannot be read.
-
-    Parameters
-    ----------
-    slots
-        Gives places for the large arrays of a form, where there are any.
-    """
-
-    def __init__(self, slots: Callable[[Form], Slots | None] | None = None) -> None:
-        self._slots = slots
-        self._packers: dict[str, tuple[RowPacker, bytes, _Placing | None]] = {}
-        self._tries: dict[str, int] = {}
-        self._forms = 0
-
-    def forget(self) -> None:
-        """Describe all forms again: a record of one may not have been written."""
-        self._packers.clear()
-        self._tries.clear()
-
-    def parts(
-        self, event: Mapping[str, Any]
-    ) -> tuple[dict[str, Any] | None, list[Any]]:
-        """What describes the form, where it is new, and the parts of the row.
-
-        No parts: the event is no row.
-        """
-        uid = event.get("descriptor")
-        if type(uid) is not str:
-            return None, []
-        known = self._packers.get(uid)
-        found = known[0].pack(event) if known else None
-        if known is not None and found is not None:
-            return None, _row(event, found, *known[1:])
-        return self._new(uid, event)
-
-    def _new(
-        self, uid: str, event: Mapping[str, Any]
-    ) -> tuple[dict[str, Any] | None, list[Any]]:
-        tries = self._tries[uid] = self._tries.get(uid, 0) + 1
-        form = form_of(event) if tries <= _MOST_TRIES else None
-        if form is None:
-            return None, []
-        packer, layout = RowPacker(form), RowLayout(form)
-        found = packer.pack(event)
-        if found is None:
-            return None, []
-        number, self._forms = self._forms, self._forms + 1
-        known = _common(layout, ROW | number), self._placing(layout, number)
-        self._packers[uid] = packer, *known
-        return {**form.to_plain(), "number": number}, _row(event, found, *known)
-
-    def _placing(self, layout: RowLayout, number: int) -> _Placing | None:
-        slots = self._slots(layout.form) if self._slots and layout.blobs else None
-        if slots is None:
-            return None
-        return slots, _common(layout, ROW | PLACED | number)
-
-
-_Placing = tuple[Slots, bytes]
-"""Where large arrays go, and what the heads of such rows have in common."""
-
-
-def _common(layout: RowLayout, code: int) -> bytes:
+def common_head(layout: RowLayout, code: int) -> bytes:
     """What the heads of all rows of a form have in common, behind the checksums."""
     fixed = layout.head.itemsize + _table(layout, code)
     return HEAD.pack(0, code, fixed, _behind(layout, code))[_CHECK.size :]
@@ -142,25 +80,6 @@ def _table(layout: RowLayout, code: int) -> int:
 def _behind(layout: RowLayout, code: int) -> int:
     """Bytes of the large arrays that lie behind their row."""
     return 0 if code & PLACED else layout.size - layout.head.itemsize
-
-
-def _row(
-    event: Mapping[str, Any],
-    parts: list[bytes | memoryview],
-    common: bytes,
-    placing: _Placing | None,
-) -> list[Any]:
-    """The parts of a row; large arrays that have a place elsewhere go there now."""
-    places: list[int] | None = None
-    if placing is not None:
-        places = placing[0].put(event["seq_num"], parts[1:])
-        common = common if places is None else placing[1]
-    told = [_CHECK.pack(checksum(blob)) for blob in parts[1:]]
-    told += [_PLACE.pack(place) for place in places or ()]
-    fixed = b"".join([parts[0], *told]) if told else parts[0]
-    head = _CHECK.pack(zlib.crc32(fixed)) + common
-    begin = b"".join((_CHECK.pack(zlib.crc32(head)), head, fixed))
-    return [begin] if places is not None else [begin, *parts[1:]]
 
 
 class RowReader:
@@ -179,6 +98,7 @@ class RowReader:
         self._large: Large = large
         self._layouts: dict[int, RowLayout] = {}
         self._elsewhere: list[str] = []
+        self._told = 0
         self._opened: Handle | None = None
 
     def note(self, about: Mapping[str, Any]) -> None:
@@ -222,7 +142,7 @@ class RowReader:
         layout = self._layouts.get(number)
         if layout is None:
             raise ValueError(f"a row of a form {number} that nothing describes")
-        at, common = file.tell(), _common(layout, code)
+        at, common = file.tell(), common_head(layout, code)
         if file.read(_HEAD_BYTES)[_CHECKS.size :] != common:
             raise ValueError("a row is not as long as its form tells")
         file.seek(at)
@@ -248,6 +168,8 @@ class RowReader:
             bytes_at_once = _MOST_BYTES if self._large == "read" else _FILED_BYTES
             most = max(1, bytes_at_once // (size + layout.size))
         heads = _heads(file, at, min((end - at) // size, most), layout, common, code)
+        if code & PLACED:
+            heads = heads[: self._fitting(len(heads), layout)]
         found = self._blobs(file, at, heads, layout, code)
         whole = min(map(len, found))
         if not whole:
@@ -280,6 +202,13 @@ class RowReader:
             whole = _undamaged(filed) if self._large == "read" else filed
             found.append(cast(np.ndarray, whole))
         return found
+
+    def _fitting(self, rows: int, layout: RowLayout) -> int:
+        """How many rows the other file can hold: none tells of a place again."""
+        size = sum(kind.itemsize for kind in layout.blobs)
+        fitting = min(rows, (self._frames().size - self._told) // size)
+        self._told += fitting * size
+        return fitting
 
     def _frames(self) -> Handle:
         """The other file, opened once."""

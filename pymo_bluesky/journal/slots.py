@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from ..append.overlay import Superblock, write_at
+from ..append.overlay import Superblock
+from ..append.transfer import write_at
 
 __all__ = ["Slots"]
 
@@ -61,6 +62,7 @@ class Slots:
         found = os.fstat(self._fd)
         self.identity = found.st_dev, found.st_ino
         self._places, self._sizes, self._end = list(places), list(sizes), end
+        self._given_up = False
         self._lock = threading.Lock()
         self._order = array("q", order.astype(np.int64).tobytes())
         self._used = bytearray(len(order))
@@ -75,7 +77,7 @@ class Slots:
         one before it, or the file takes no more. Then nothing was acknowledged.
         """
         number = self._order[seq_num - 1] if 0 < seq_num <= len(self._order) else -1
-        if self._fd < 0 or number < 0 or self._used[number]:
+        if self._given_up or number < 0 or self._used[number]:
             return None
         # What is there from now on, whole or not, is of this event.
         self._used[number] = 1
@@ -90,7 +92,7 @@ class Slots:
             for place, value in zip(places, values, strict=True):
                 write_at(self._fd, value, place)
         except OSError:
-            self.close()  # the journal takes all from here on, or tells why not
+            self._given_up = True  # the journal takes the rest, or tells why not
             return None
         return places
 
@@ -139,6 +141,7 @@ class Slots:
 
     def close(self) -> None:
         """Take no more."""
+        self._given_up = True
         with self._lock:
             if self._fd >= 0:
                 os.close(self._fd)

@@ -76,15 +76,15 @@ class RowPasser:
     def _correct(self, array: Any, first: tuple[int, ...], rows: Filed) -> None:
         """Write the rows that do not lie where their array has them: few.
 
-        One of those that do is compared with its checksum: had another program made the
-        file anew meanwhile, none would be there.
+        Of those that do the first and the last are compared with their checksums: had
+        another program made the file anew meanwhile, the older ones would be gone.
         """
         begin = _place_of(array, first, rows)
         there = begin + rows.row_bytes * np.arange(len(rows))
         same = (rows.places == there) & rows.stay
         *outer, inner = first
-        if same.any():
-            self._read(rows, int(same.argmax()))
+        for number in {0, -1} if same.any() else ():
+            self._read(rows, int(np.flatnonzero(same)[number]))
         for number in np.flatnonzero(~same).tolist():
             # Not past HDF5: it may keep rows beside this one in a buffer.
             array[(*outer, inner + number)] = rows[number]

@@ -99,11 +99,19 @@ def stay(
     for place, array in wanted.items():
         # Where that fails HDF5 has another place for it, and it is not taken.
         if _tell(overlay, headers[place], _size(array), place):
-            row = np.full(array.row_bytes // array.dtype.itemsize, array.fill)
-            data = row.astype(array.dtype).tobytes()
-            for number in array.unused.tolist():
-                overlay.lay(data, place + number * array.row_bytes)
+            _fill(overlay, array)
     return made
+
+
+def _fill(overlay: Overlay, array: InPlace) -> None:
+    """Put the fill value where nobody measured, stretch by stretch."""
+    item = np.array(array.fill, array.dtype).tobytes()
+    ends = np.flatnonzero(np.diff(array.unused) != 1)
+    firsts = array.unused[np.append(0, ends + 1)] if len(array.unused) else ()
+    lasts = array.unused[np.append(ends, -1)] if len(array.unused) else ()
+    for first, last in zip(firsts, lasts, strict=True):
+        start = array.place + int(first) * array.row_bytes
+        overlay.lay(item, start, array.place + (int(last) + 1) * array.row_bytes)
 
 
 def _size(array: InPlace) -> int:

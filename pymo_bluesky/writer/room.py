@@ -25,7 +25,7 @@ log = logging.getLogger("pymo_bluesky")
 _WORTH = 4 * 2**20
 """Bytes from which on room is reserved: an append of its own, with five syncs."""
 
-_MOST_POINTS = 2**24
+_MOST_POINTS = 2**18
 _PATIENCE = 0.1
 """Seconds to wait for who has the dataset open: maybe another run of ours that ends."""
 
