@@ -98,9 +98,11 @@ class RowRecords:
         if type(uid) is not str:
             return None, []
         known = self._packers.get(uid)
-        found = known[0].pack(event) if known else None
-        if known is not None and found is not None:
-            return None, _row(event, found, *known[1:])
+        if known is not None:
+            packer, common, placing = known
+            found = packer.pack(event)
+            if found is not None:
+                return None, _row(event, found, common, placing)
         return self._new(uid, event)
 
     def _new(
@@ -137,13 +139,19 @@ def _row(
     placing: _Placing | None,
 ) -> list[Any]:
     """The parts of a row; large arrays that have a place elsewhere go there now."""
+    if len(parts) == 1:  # as nearly always
+        return [_head(parts[0], common)]
     places: list[int] | None = None
     if placing is not None:
         places = placing[0].put(event["seq_num"], parts[1:])
         common = common if places is None else placing[1]
     told = [CHECK.pack(checksum(blob)) for blob in parts[1:]]
     told += [_PLACE.pack(place) for place in places or ()]
-    fixed = b"".join([parts[0], *told]) if told else parts[0]
-    head = CHECK.pack(zlib.crc32(fixed)) + common
-    begin = b"".join((CHECK.pack(zlib.crc32(head)), head, fixed))
+    begin = _head(b"".join([parts[0], *told]), common)
     return [begin] if places is not None else [begin, *parts[1:]]
+
+
+def _head(fixed: bytes | memoryview, common: bytes) -> bytes:
+    """The head of a row, and what of it is of one size."""
+    head = CHECK.pack(zlib.crc32(fixed)) + common
+    return b"".join((CHECK.pack(zlib.crc32(head)), head, fixed))
