@@ -159,6 +159,16 @@ class Filed:
                 self.read_into(rows[number].data, number)
         return found if dtype is None else found.astype(dtype, copy=False)
 
+    def damaged(self) -> list[int]:
+        """Places of the rows that are not what was written."""
+        view, found = memoryview(bytearray(self.row_bytes)), list[int]()
+        for number in range(len(self)):
+            try:
+                self.read_into(view, number)
+            except (JournalError, OSError):
+                found.append(int(self.places[number]))
+        return found
+
     def read_into(self, buffer: memoryview, number: int) -> None:
         """Read one row.
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 import re
 import struct
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -175,6 +175,8 @@ class RowLayout:
         The fixed part: uid, time, seq_num, and the values of few bytes.
     blobs
         Dtype and shape of each value of many bytes, in order.
+    blob_keys
+        Their keys.
     size
         Of a row, in bytes.
     """
@@ -198,6 +200,11 @@ class RowLayout:
                 fields.append((f"v{number}", kind))
         self.head = np.dtype(fields)
         self.size = self.head.itemsize + sum(kind.itemsize for kind in self.blobs)
+        self.blob_keys = [
+            (*form.data, *form.timestamps)[number]
+            for number, place in enumerate(self._places)
+            if isinstance(place, int)
+        ]
 
     def rows(self, heads: np.ndarray, blobs: list[np.ndarray]) -> Rows:
         """Rows that were read.
@@ -238,6 +245,16 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.time)
+
+    def without(self, keys: Set[str]) -> Rows:
+        """The rows but for some of their data, as if these had not come."""
+        form, split = self.form, len(self.form.data)
+        kept = [n for n, key in enumerate(form.data) if key not in keys]
+        data = tuple(form.data[n] for n in kept)
+        kept += range(split, len(form.signatures))
+        signatures = tuple(form.signatures[n] for n in kept)
+        left = replace(form, data=data, signatures=signatures)
+        return replace(self, form=left, values=[self.values[n] for n in kept])
 
     def columns(self) -> Iterator[tuple[str, str, Any]]:
         """Group, name and values of each column, in the order of the events."""

@@ -29,6 +29,7 @@ from .errors import (
     LayoutError,
     MissingExtraError,
     NotFoundError,
+    Problem,
     PymoError,
     printable,
 )
@@ -217,13 +218,14 @@ def _rebuilt(journal: Journal, run: str) -> Recovered:
     missing = 0
     if scan is not None and IN in seen.about:
         # Frames in a dataset that has the scan may have been written over by that.
-        missing = max(0, seen.events - _events_in(dataset, run))
+        missing = max(0, seen.values - _values_in(dataset, run))
     else:
+        missing = journal.leave_out_lost() if IN in seen.about else 0
         seen = _Seen.of(journal)
     if scan is None:
         extra = [] if seen.stopped else [("stop", _stop(run, seen))]
         assets = mode_named(str(journal.about.get("assets", "link")))
-        lost = lost_documents(run, seen.about.get("lost"))
+        lost = lost_documents(run, seen.about.get("lost")) + _lost_frames(run, missing)
         built = add_scan(
             *(dataset, layout, journal, extra),
             assets=assets,
@@ -278,10 +280,16 @@ def _target(journal: Journal, seen: _Seen) -> tuple[Path, Layout]:
         ) from error
 
 
-def _events_in(dataset: Path, run: str) -> int:
-    """Events of a run that are in its scan."""
-    pages = Dataset(dataset).scans[run].documents(pages=True)
-    return sum(len(doc["seq_num"]) for name, doc in pages if name == "event_page")
+def _values_in(dataset: Path, run: str) -> int:
+    """Values of all events of a run that are in its scan."""
+    return _Seen.of(Dataset(dataset).scans[run].documents()).values
+
+
+def _lost_frames(run: str, count: int) -> list[Problem]:
+    if not count:
+        return []
+    message = f"{count} frames are not in the file they went to; their events lack them"
+    return [Problem(f"run {run}", "error", "lost-frames", message)]
 
 
 def _remarks(journal: Journal, seen: _Seen, missing: int) -> Iterator[str]:
@@ -293,7 +301,7 @@ def _remarks(journal: Journal, seen: _Seen, missing: int) -> Iterator[str]:
     try:
         if missing:
             kept = journal.path.rename(f"{journal.path}{_DAMAGED}")
-            yield f"{missing} events are not in it; the journal is kept as {kept.name}"
+            yield f"{missing} values are not in it; the journal is kept as {kept.name}"
         elif journal.damaged:
             # What is behind the damage was acknowledged: it is not ours to throw away.
             kept = journal.path.rename(f"{journal.path}{_DAMAGED}")
@@ -313,7 +321,7 @@ class _Seen:
     def __init__(self) -> None:
         self.stopped = False
         self.start: Mapping[str, Any] = {}
-        self.events = 0
+        self.events = self.values = 0
         self.last = 0.0
         self.streams: dict[str, int] = {}
         self.about: dict[str, Any] = {}
@@ -330,7 +338,7 @@ class _Seen:
     def note(self, name: str, doc: Any) -> None:
         if name == ROWS:
             self.last = max(self.last, float(doc.time.max()))
-            self._count(doc.form.descriptor, doc.seq_num)
+            self._count(doc.form.descriptor, doc.seq_num, len(doc.form.data))
             return
         when = np.ravel(doc.get("time", ()))
         if when.size and when.dtype.kind in "iuf":
@@ -345,10 +353,13 @@ class _Seen:
             stream = self._names[str(doc.get("uid"))] = str(doc.get("name"))
             self.streams.setdefault(stream, 0)
         elif name in ("event", "event_page"):
-            self._count(str(doc.get("descriptor")), np.ravel(doc.get("seq_num", ())))
+            values = len(doc.get("data") or ())
+            numbers = np.ravel(doc.get("seq_num", ()))
+            self._count(str(doc.get("descriptor")), numbers, values)
 
-    def _count(self, descriptor: str, numbers: np.ndarray) -> None:
+    def _count(self, descriptor: str, numbers: np.ndarray, values: int) -> None:
         self.events += len(numbers)
+        self.values += len(numbers) * values
         stream = self._names.get(descriptor)
         if stream is not None and len(numbers) and numbers.dtype.kind in "iu":
             # A rewind repeats numbers: the highest is what the run counts.

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_frames import SHAPE, frame, grid, key, shown, written
 
-from pymo_bluesky import PymodaqWriter, open_dataset, recover, replay, verify
+from pymo_bluesky import PymodaqWriter, open_dataset, recover, replay, validate, verify
 from pymo_bluesky.append import reserve
 from pymo_bluesky.catalog.entries import Stamp
 from pymo_bluesky.errors import AppendError, WriteError
@@ -25,6 +25,7 @@ from pymo_bluesky.writer import room
 
 LAYOUTS = ("pymodaq5", "pymodaq3")
 ROW = 2 * SHAPE[0] * SHAPE[1]
+BEGIN = 3 * 4096  # of frames: behind an empty dataset and the mark
 REWOUND = [*range(7), 5, 6, *range(7, 24)]
 
 
@@ -113,12 +114,12 @@ def test_what_an_unfinished_event_left_is_not_shown(tmp_path):
     documents = lines(3, announced=10)
     with fed(tmp_path, documents) as writer:
         with frames_of(next(tmp_path.rglob("*.journal"))).open("r+b") as file:
-            file.seek(4096 * 2 + 7 * ROW)  # the room begins behind an empty dataset
+            file.seek(BEGIN + 7 * ROW)
             file.write(b"half a frame")
         writer(*documents[-1])
     with h5py.File(writer.path) as file:
         data = file["RawData/Scan000/Detector000/Data2D/CH00/Data00"]
-        assert data.id.get_offset() == 8192
+        assert data.id.get_offset() == BEGIN
         assert data.shape == (10, *SHAPE)
         assert not data[3:].any()
 
@@ -266,14 +267,21 @@ def test_a_journal_that_was_put_right_is_not_taken_for_done(tmp_path):
     path, journal = killed(tmp_path, documents)
     aside = path.with_name("aside")
     frames_of(journal).rename(aside)
-    frames_of(journal).write_bytes(aside.read_bytes()[: 8192 + 2 * ROW])
+    frames_of(journal).write_bytes(aside.read_bytes()[: BEGIN + 2 * ROW])
     (found,) = recover(tmp_path)
-    assert found.events == 2
+    assert (found.events, found.scan) == (6, "Scan000")
+    assert "4 values are not in it; the journal is kept" in found.message
+    back = [doc for name, doc in replay(found.path) if name == "event"]
+    assert ["cam" in doc["data"] for doc in back] == [True, True, *[False] * 4]
+    assert [doc["data"]["x"] for doc in back] == [0, 1, 2, 3, 4, 5]
+    (scan,) = open_dataset(found.path).scans
+    assert "lost-frames" in {problem.kind for problem in validate(found.path)}
+    assert not scan.attributes["scan_done"]
     frames_of(journal).unlink()
     aside.rename(frames_of(journal))
     journal.with_name(f"{journal.name}.damaged").rename(journal)
     (found,) = recover(tmp_path)
-    assert "4 events are not in it; the journal is kept" in found.message
+    assert "4 values are not in it; the journal is kept" in found.message
     assert [p for p in path.parent.iterdir() if p.name.endswith(".damaged")]
 
 
@@ -330,7 +338,7 @@ def test_another_program_adds_to_the_dataset_meanwhile(tmp_path):
         writer(*documents[-1])
     with h5py.File(writer.path) as file:
         assert file["mine"][-1] == 10**5 - 1
-    assert_came_back(writer.path, documents, times=3)
+    assert_came_back(writer.path, documents, times=4)
 
 
 def test_a_dataset_that_is_held_takes_no_frames_meanwhile(tmp_path):

@@ -88,6 +88,7 @@ class Journal:
         self.torn = 0
         self.damaged = False
         self._end = end
+        self._lost: frozenset[int] = frozenset()
         with path.open("rb") as file:
             begins = file.read(len(MAGIC))
         if not MAGIC.startswith(begins):
@@ -111,6 +112,19 @@ class Journal:
     def size(self) -> int:
         """Of the file, in bytes."""
         return self.path.stat().st_size
+
+    def leave_out_lost(self) -> int:
+        """Look at all frames in other files; leave out those that are not there.
+
+        After a loss of power, or when another program wrote over them. Gives how many.
+        """
+        lost: list[int] = []
+        for name, item in self._items("outline"):
+            if name == ROWS:
+                for values in item.values:
+                    lost += values.damaged() if getattr(values, "stay", False) else ()
+        self._lost = frozenset(lost)
+        return len(lost)
 
     def is_short(self, most: int) -> bool:
         """Whether all its documents fit into memory, those with frames elsewhere, too.
@@ -153,7 +167,7 @@ class Journal:
             yield from _documents(name, item)
 
     def _items(self, large: Large) -> Iterator[tuple[str, Any]]:
-        rows = RowReader(self.path, large)
+        rows = RowReader(self.path, large, self._lost)
         with self.path.open("rb", buffering=_WINDOW) as binary:
             file = cast(BufferedReader, binary)
             end = os.fstat(file.fileno()).st_size

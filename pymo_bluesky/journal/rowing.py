@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -91,10 +91,16 @@ class RowReader:
         Of the journal.
     large
         What becomes of large arrays.
+    lost
+        Places in the other file at which something else lies: such arrays are left
+        out, as if they had not come.
     """
 
-    def __init__(self, path: Path, large: Large = "read") -> None:
+    def __init__(
+        self, path: Path, large: Large = "read", lost: Set[int] = frozenset()
+    ) -> None:
         self._path = path
+        self._lost = np.array(sorted(lost), np.int64)
         self._large: Large = large
         self._layouts: dict[int, RowLayout] = {}
         self._elsewhere: list[str] = []
@@ -168,14 +174,30 @@ class RowReader:
             bytes_at_once = _MOST_BYTES if self._large == "read" else _FILED_BYTES
             most = max(1, bytes_at_once // (size + layout.size))
         heads = _heads(file, at, min((end - at) // size, most), layout, common, code)
+        without: Set[str] = frozenset()
         if code & PLACED:
-            heads = heads[: self._fitting(len(heads), layout)]
-        found = self._blobs(file, at, heads, layout, code)
+            heads = heads[: self._fitting(heads["places"], layout)]
+            heads, without = self._up_to_lost(heads, layout)
+        found = self._blobs(file, at, heads, layout, code, without)
         whole = min(map(len, found))
         if not whole:
             raise ValueError("a row is not what was written")
         file.seek(at + whole * size)
-        return layout.rows(heads["row"][:whole], [blob[:whole] for blob in found])
+        rows = layout.rows(heads["row"][:whole], [blob[:whole] for blob in found])
+        return rows.without(without) if without else rows
+
+    def _up_to_lost(
+        self, heads: np.ndarray, layout: RowLayout
+    ) -> tuple[np.ndarray, Set[str]]:
+        """Rows up to the first with a lost array; or that one, and what it lacks."""
+        if not len(self._lost):
+            return heads, frozenset()
+        lost = np.isin(heads["places"], self._lost)
+        rows = np.flatnonzero(lost.any(axis=1))
+        if not len(rows) or rows[0]:
+            return heads[: rows[0]] if len(rows) else heads, frozenset()
+        keys = zip(layout.blob_keys, lost[0].tolist(), strict=True)
+        return heads[:1], frozenset(key for key, is_lost in keys if is_lost)
 
     def _blobs(
         self,
@@ -184,6 +206,7 @@ class RowReader:
         heads: np.ndarray,
         layout: RowLayout,
         code: int,
+        without: Set[str],
     ) -> list[np.ndarray]:
         """The large arrays of rows from a place on; fewer where one is damaged."""
         each = heads.itemsize + _behind(layout, code)
@@ -199,15 +222,18 @@ class RowReader:
                 raise ValueError("a row tells of a place before the begin of a file")
             filed = Filed(handle, places, checks, *form, name, stay=placed)
             behind = behind + kind.itemsize
-            whole = _undamaged(filed) if self._large == "read" else filed
+            is_read = self._large == "read" and layout.blob_keys[number] not in without
+            whole = _undamaged(filed) if is_read else filed
             found.append(cast(np.ndarray, whole))
         return found
 
-    def _fitting(self, rows: int, layout: RowLayout) -> int:
-        """How many rows the other file can hold: none tells of a place again."""
-        size = sum(kind.itemsize for kind in layout.blobs)
-        fitting = min(rows, (self._frames().size - self._told) // size)
-        self._told += fitting * size
+    def _fitting(self, places: np.ndarray, layout: RowLayout) -> int:
+        """How many rows the other file can hold, if none tells of a place again."""
+        there = self._frames().size
+        sizes = np.array([kind.itemsize for kind in layout.blobs])
+        each = np.where(places + sizes <= there, sizes, 0).sum(axis=1)
+        fitting = int(np.count_nonzero(self._told + np.cumsum(each) <= there))
+        self._told += int(each[:fitting].sum())
         return fitting
 
     def _frames(self) -> Handle:

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from ..append.overlay import Superblock
 from ..append.transfer import write_at
 
 __all__ = ["Slots"]
@@ -40,13 +39,13 @@ class Slots:
     order
         Which of the places each event has, by its `seq_num` from 1; -1 for none; shape
         (events,).
-    end
-        Of all places: the file is still the same only while it does not end before.
+    mark
+        Where a mark goes, in bytes: the file is the same as long as it is there.
 
     Attributes
     ----------
-    identity
-        Device and number of the file.
+    identity, mark
+        Device and number of the file; the mark in it, and where it is.
     """
 
     def __init__(
@@ -55,13 +54,15 @@ class Slots:
         places: Sequence[int],
         sizes: Sequence[int],
         order: np.ndarray,
-        end: int,
+        mark: int,
     ) -> None:
         self._name = os.fspath(path)
         self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         found = os.fstat(self._fd)
         self.identity = found.st_dev, found.st_ino
-        self._places, self._sizes, self._end = list(places), list(sizes), end
+        self._places, self._sizes = list(places), list(sizes)
+        self.mark = mark, os.urandom(16)
+        write_at(self._fd, self.mark[1], mark)
         self._given_up = False
         self._lock = threading.Lock()
         self._order = array("q", order.astype(np.int64).tobytes())
@@ -119,14 +120,10 @@ class Slots:
             return True
         self._look_at = now + _LOOK_AGAIN
         there = os.stat(self._name)  # noqa: PTH116 - twice as fast
-        # A program that makes the file anew, in place, does so from its begin on.
-        told = Superblock.parse(os.pread(self._fd, 64, 0))
-        return (
-            (there.st_dev, there.st_ino) == self.identity
-            and there.st_size >= self._end
-            and told is not None
-            and told.end >= self._end
-        )
+        # The mark goes when a program makes the file anew, in place, or cuts it off.
+        place, mark = self.mark
+        same = (there.st_dev, there.st_ino) == self.identity
+        return same and os.pread(self._fd, len(mark), place) == mark
 
     def sync(self) -> None:
         """Force what was written to the disk; others may write and close meanwhile."""

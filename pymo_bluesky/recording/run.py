@@ -38,7 +38,7 @@ from .written import with_values
 __all__ = ["Recording", "Source", "dataset_attributes"]
 
 Source = Callable[[], Iterable[Document]]
-_INCOMPLETE = ("missing-events", "lost-documents")
+_INCOMPLETE = ("missing-events", "lost-documents", "lost-frames")
 _HELD_BYTES = 2**20
 _HELD_TOTAL = 24 * 2**20
 

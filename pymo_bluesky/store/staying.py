@@ -36,8 +36,8 @@ class Reserved:
 
     Attributes
     ----------
-    identity
-        Device and number of the file.
+    identity, mark
+        Device and number of the file; where in it a mark is, and what.
     begins
         Where the room for each array begins, in bytes; it ends where the next begins.
     end
@@ -45,12 +45,13 @@ class Reserved:
 
     Examples
     --------
-    >>> room = Reserved((1, 2), (4096, 8192), 12288)
+    >>> room = Reserved((1, 2), (0, b"mark"), (4096, 8192), 12288)
     >>> room.is_for(8192, 4096), room.is_for(4096, 4097), room.is_for(4100, 8)
     (True, False, False)
     """
 
     identity: tuple[int, int]
+    mark: tuple[int, bytes]
     begins: tuple[int, ...]
     end: int
 
@@ -86,7 +87,7 @@ def stay(
     dict of int to str
         Paths of those that were made, by the places of their values.
     """
-    if room is None or overlay.identity != room.identity or overlay.base < room.end:
+    if room is None or not _is_there(overlay, room):
         return {}
     wanted = {a.place: a for a in arrays if room.is_for(a.place, _size(a))}
     made: dict[int, str] = {}
@@ -101,6 +102,15 @@ def stay(
         if _tell(overlay, headers[place], _size(array), place):
             _fill(overlay, array)
     return made
+
+
+def _is_there(overlay: Overlay, room: Reserved) -> bool:
+    """Whether the file is the same, and no other program has made it anew."""
+    place, mark = room.mark
+    if overlay.identity != room.identity or overlay.base < room.end:
+        return False
+    overlay.seek(place)
+    return overlay.read(len(mark)) == mark
 
 
 def _fill(overlay: Overlay, array: InPlace) -> None:

@@ -26,6 +26,7 @@ _WORTH = 4 * 2**20
 """Bytes from which on room is reserved: an append of its own, with five syncs."""
 
 _MOST_POINTS = 2**18
+_MARK = 16
 _PATIENCE = 0.1
 """Seconds to wait for who has the dataset open: maybe another run of ours that ends."""
 
@@ -114,13 +115,15 @@ class Room:
         try:
             # Before anything lies there: `recover` is to find it.
             self._journal.append(ABOUT, {IN: [name.name, dataset.name]})
-            places, end = reserve(dataset, each, lock_timeout=_PATIENCE)
-            slots = Slots(name, places, sizes, order, end)
+            (mark, *places), end = reserve(
+                dataset, [_MARK, *each], lock_timeout=_PATIENCE
+            )
+            slots = Slots(name, places, sizes, order, mark)
         except BaseException:
             with contextlib.suppress(OSError):
                 name.unlink()
             raise
-        self.reserved = Reserved(slots.identity, tuple(places), end)
+        self.reserved = Reserved(slots.identity, slots.mark, tuple(places), end)
         return slots
 
     def sync(self) -> None:
