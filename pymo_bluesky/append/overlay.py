@@ -143,6 +143,9 @@ class Overlay:
         self._pages: dict[int, bytearray] = {}
         self._old: dict[int, bytes] = {}
 
+    def __repr__(self) -> str:
+        return "the dataset"  # h5py names the file so
+
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move to `offset` bytes from the start, here or the end; give the place."""
         origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}

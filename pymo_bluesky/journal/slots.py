@@ -115,15 +115,16 @@ class Slots:
                     raise
 
     def _is_in_place(self) -> bool:
+        # The mark goes when a program makes the file anew, in place, or cuts it off.
+        place, mark = self.mark
+        if os.pread(self._fd, len(mark), place) != mark:
+            return False
         now = time.monotonic()
         if now < self._look_at:
             return True
         self._look_at = now + _LOOK_AGAIN
         there = os.stat(self._name)  # noqa: PTH116 - twice as fast
-        # The mark goes when a program makes the file anew, in place, or cuts it off.
-        place, mark = self.mark
-        same = (there.st_dev, there.st_ino) == self.identity
-        return same and os.pread(self._fd, len(mark), place) == mark
+        return (there.st_dev, there.st_ino) == self.identity
 
     def sync(self) -> None:
         """Force what was written to the disk; others may write and close meanwhile."""

@@ -15,7 +15,13 @@ from ..assets.cutting import Mode
 from ..building import Built, add_scan, lost_documents
 from ..compression import Compression
 from ..display import Display
-from ..errors import DatasetBusyError, Problem, PymoError, WriteError
+from ..errors import (
+    DatasetBusyError,
+    JournalError,
+    Problem,
+    PymoError,
+    WriteError,
+)
 from ..journal import ABOUT, Journal, remove_journal
 from .openrun import OpenRun
 from .rescue import Rescue
@@ -141,10 +147,15 @@ class Landing:
             but = (
                 f" but for {run.outbox.lost}, which are lost" if run.outbox.lost else ""
             )
+            damaged = isinstance(error, JournalError)
+            what = (
+                "What is left of its documents is"
+                if damaged
+                else "Its documents are safe"
+            )
             told = WriteError(
-                f"the run {run.uid} is not in a dataset: {error}. Its documents are "
-                f"safe in {run.journal.path}{but}; `pymo-bluesky recover` makes a "
-                "scan of them"
+                f"the run {run.uid} is not in a dataset: {error}. {what} in "
+                f"{run.journal.path}{but}; `pymo-bluesky recover` makes a scan of them"
             )
             if self._rescue is None:
                 raise told from error
