@@ -64,6 +64,9 @@ _MOST_ROWS = 512
 _FILED_BYTES = 16 * 2**20
 """Of arrays that stay in their file, at once: some are read after all."""
 
+_PLACED_BYTES = 48 * 2**20
+"""Of those that mostly stay there for good."""
+
 
 def common_head(layout: RowLayout, code: int) -> bytes:
     """What the heads of all rows of a form have in common, behind the checksums."""
@@ -171,7 +174,8 @@ class RowReader:
         if self._large == "outline":
             most = _MOST_ROWS
         else:
-            bytes_at_once = _MOST_BYTES if self._large == "read" else _FILED_BYTES
+            filed = _PLACED_BYTES if code & PLACED else _FILED_BYTES
+            bytes_at_once = _MOST_BYTES if self._large == "read" else filed
             most = max(1, bytes_at_once // (size + layout.size))
         heads = _heads(file, at, min((end - at) // size, most), layout, common, code)
         without: Set[str] = frozenset()
