@@ -450,6 +450,16 @@ def test_frames_that_the_disk_did_not_keep_are_told(tmp_path, monkeypatch):
     assert writer.status.failed
 
 
+def test_a_start_of_which_nothing_can_be_foreseen_costs_no_event(tmp_path, monkeypatch):
+    def fails(*_, **__):
+        raise ZeroDivisionError("a start that nobody thought of")
+
+    monkeypatch.setattr("pymo_bluesky.writer.callback.expected_order", fails)
+    documents = lines(6)
+    path = written(tmp_path, documents)
+    assert_came_back(path, documents)
+
+
 def test_a_point_that_the_plan_visits_twice(tmp_path):
     documents = grid(range(24))
     indexes = [list(map(int, np.unravel_index(n, (6, 4)))) for n in range(24)]

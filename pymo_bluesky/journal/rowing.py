@@ -61,6 +61,8 @@ _FIRST = 4
 
 _MOST_BYTES = 2**20
 _MOST_ROWS = 512
+"""Of which nobody asks for the arrays, at once."""
+
 _FILED_BYTES = 16 * 2**20
 """Of arrays that stay in their file, at once: some are read after all."""
 

@@ -62,7 +62,6 @@ class Slots:
         self.identity = found.st_dev, found.st_ino
         self._places, self._sizes = list(places), list(sizes)
         self.mark = mark, os.urandom(16)
-        write_at(self._fd, self.mark[1], mark)
         self._given_up = False
         self._lock = threading.Lock()
         self._order = array("q", order.astype(np.int64).tobytes())
@@ -70,6 +69,11 @@ class Slots:
         self._step = max(1, _AHEAD // max(self._sizes))
         self._taken = bytearray(len(order) // self._step + 1)
         self._look_at = 0.0
+        try:
+            write_at(self._fd, self.mark[1], mark)
+        except OSError:
+            self.close()
+            raise
 
     def put(self, seq_num: int, values: Sequence[Any]) -> list[int] | None:
         """Write the large arrays of an event; gives where they are.

@@ -82,7 +82,10 @@ class Room:
         if self._descriptor is None and descriptor.get("name") == self._stream:
             self._descriptor = descriptor.get("uid")
             if 0 < self._points <= _MOST_POINTS and _has_arrays(descriptor):
-                self._places = self._order(self._start, descriptor, self._points)
+                try:
+                    self._places = self._order(self._start, descriptor, self._points)
+                except Exception as error:  # noqa: BLE001 - no reason to lose an event
+                    log.info("frames go to the journal first, for %r", error)
 
     @property
     def is_expected(self) -> bool:
@@ -100,7 +103,7 @@ class Room:
         if self._points * sum(sizes) >= _WORTH:
             try:
                 self._slots = self._reserved(sizes, self._places)
-            except (PymoError, OSError) as error:
+            except (PymoError, OSError, ValueError, MemoryError) as error:
                 log.info("frames go to the journal first, for %s", error)
         return self._slots
 
