@@ -15,6 +15,7 @@ import numpy as np
 
 from .checksums import checksum
 from .errors import JournalError
+from .transfer import read_at
 
 __all__ = ["Filed", "Handle"]
 
@@ -184,12 +185,8 @@ class Filed:
         JournalError
             When it is not what was written.
         """
-        place, done = int(self.places[number]), 0
-        while done < len(buffer):
-            got = os.preadv(self._file.fd, [buffer[done:]], place + done)
-            if not got:
-                break
-            done += got
+        place = int(self.places[number])
+        done = read_at(self._file.fd, buffer, place)
         if done < len(buffer) or checksum(buffer) != self.checks[number]:
             raise JournalError(
                 f"the {len(buffer)} bytes at {place} of {self._name} are not what "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -43,8 +43,8 @@ class InPlace:
     shape, dtype
         Of the array.
     unused
-        Numbers of the points, along all axes but those of a row, of which no row lies
-        there; int64.
+        Points, along all axes but those of a row, of which no row lies there: the first
+        of those that follow each other, and how many.
     row_bytes
         Of a row.
     otherwise
@@ -56,7 +56,7 @@ class InPlace:
     place: int
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    unused: np.ndarray
+    unused: Sequence[Sequence[int]]
     row_bytes: int
     otherwise: int = 0
     fill: Any = 0

@@ -215,7 +215,6 @@ def _rebuilt(journal: Journal, run: str) -> Recovered:
     dataset, layout = _target(journal, seen)
     scan, done = scan_of_run(dataset, layout, run), "was in"
     packed, remarks = _compression(journal.about | seen.about)
-    missing = 0
     if scan is not None and IN in seen.about:
         # Frames in a dataset that has the scan may have been written over by that.
         missing = max(0, seen.values - _values_in(dataset, run))
@@ -299,16 +298,12 @@ def _remarks(journal: Journal, seen: _Seen, missing: int) -> Iterator[str]:
     if journal.torn and not journal.damaged:
         yield f"the last record, of {journal.torn} bytes, was cut off and is left out"
     try:
-        if missing:
+        if missing or journal.damaged:
+            # What was not read was acknowledged: it is not ours to throw away.
             kept = journal.path.rename(f"{journal.path}{_DAMAGED}")
-            yield f"{missing} values are not in it; the journal is kept as {kept.name}"
-        elif journal.damaged:
-            # What is behind the damage was acknowledged: it is not ours to throw away.
-            kept = journal.path.rename(f"{journal.path}{_DAMAGED}")
-            yield (
-                f"{journal.torn} bytes from a damaged record on were not read; the "
-                f"journal is kept as {kept.name}"
-            )
+            why = f"{journal.torn} bytes from a damaged record on were not read"
+            why = f"{missing} values are not in it" if missing else why
+            yield f"{why}; the journal is kept as {kept.name}"
         else:
             remove_journal(journal.path)
     except OSError as error:

@@ -113,20 +113,25 @@ def test_a_grid_of_frames_comes_back_and_bears_its_digest(
 REWOUND = [*range(7), 5, 6, 7, 8]
 
 
-@pytest.mark.parametrize("dtype", ["<u2", "<f8"])
-def test_frames_that_were_repeated_and_points_nobody_saw(tmp_path, dtype):
-    documents = grid(REWOUND, dtype=dtype)
-    path = written(tmp_path, documents)
-    assert_same_documents(documents, list(replay(path)))
-    assert verify(path, isolated=False) == []
+def assert_last_frames_are_shown(path, points, dtype):
+    """Of each point of the grid, and nothing where nobody measured."""
     found = shown(path)
-    last = {n: 100 * count for count, n in enumerate(REWOUND)}
+    last = {n: 100 * count for count, n in enumerate(points)}
     for y, x in np.ndindex(6, 4):
         n = 4 * y + (3 - x if y % 2 else x)
         if n in last:
             np.testing.assert_array_equal(found[y, x], frame(last[n], dtype=dtype))
         else:
             assert (np.isnan(found[y, x]) if dtype == "<f8" else found[y, x] == 0).all()
+
+
+@pytest.mark.parametrize("dtype", ["<u2", "<f8"])
+def test_frames_that_were_repeated_and_points_nobody_saw(tmp_path, dtype):
+    documents = grid(REWOUND, dtype=dtype)
+    path = written(tmp_path, documents)
+    assert_same_documents(documents, list(replay(path)))
+    assert verify(path, isolated=False) == []
+    assert_last_frames_are_shown(path, REWOUND, dtype)
 
 
 def test_a_point_that_is_measured_again_beside_a_monitor(tmp_path):

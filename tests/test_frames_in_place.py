@@ -12,7 +12,14 @@ from event_model import compose_run
 from exactness import assert_same_documents
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_frames import SHAPE, frame, grid, key, shown, written
+from test_frames import (
+    SHAPE,
+    assert_last_frames_are_shown,
+    frame,
+    grid,
+    key,
+    written,
+)
 
 from pymo_bluesky import PymodaqWriter, open_dataset, recover, replay, validate, verify
 from pymo_bluesky.append import reserve
@@ -98,16 +105,8 @@ def test_points_measured_again_and_points_nobody_saw(tmp_path, layout, dtype, po
     documents = grid(points, dtype=dtype)
     path = written(tmp_path, documents, layout=layout)
     assert_came_back(path, documents, times=12)
-    if layout == "pymodaq3":
-        return
-    last = {n: 100 * count for count, n in enumerate(points)}
-    found = shown(path)
-    for y, x in np.ndindex(6, 4):
-        n = 4 * y + (3 - x if y % 2 else x)
-        if n in last:
-            np.testing.assert_array_equal(found[y, x], frame(last[n], dtype=dtype))
-        else:
-            assert (np.isnan(found[y, x]) if dtype == "<f8" else found[y, x] == 0).all()
+    if layout == "pymodaq5":
+        assert_last_frames_are_shown(path, points, dtype)
 
 
 def test_what_an_unfinished_event_left_is_not_shown(tmp_path):
@@ -194,6 +193,14 @@ def killed(folder, documents):
     return path, journal
 
 
+def set_aside(folder, documents):
+    """A killed run whose frames are under another name: dataset, journal and that."""
+    path, journal = killed(folder, documents)
+    aside = folder / "aside"
+    frames_of(journal).rename(aside)
+    return path, journal, aside
+
+
 def assert_recovered(folder, documents):
     (found,) = recover(folder)
     assert_same_documents(documents[:-1], list(replay(found.path))[:-1])
@@ -250,9 +257,7 @@ def test_the_other_name_may_be_removed_while_the_run_goes_on(tmp_path, monkeypat
 
 def test_frames_without_their_file_are_told_and_kept(tmp_path):
     documents = lines(6)
-    path, journal = killed(tmp_path, documents)
-    aside = tmp_path / "aside"
-    frames_of(journal).rename(aside)
+    path, journal, aside = set_aside(tmp_path, documents)
     path.unlink()
     (found,) = recover(tmp_path)
     assert found.scan is None
@@ -264,9 +269,7 @@ def test_frames_without_their_file_are_told_and_kept(tmp_path):
 def test_a_journal_that_was_put_right_is_not_taken_for_done(tmp_path):
     """A copy program left half a file, `recover` was called; then it was mended."""
     documents = lines(6)
-    path, journal = killed(tmp_path, documents)
-    aside = path.with_name("aside")
-    frames_of(journal).rename(aside)
+    path, journal, aside = set_aside(tmp_path, documents)
     frames_of(journal).write_bytes(aside.read_bytes()[: BEGIN + 2 * ROW])
     (found,) = recover(tmp_path)
     assert (found.events, found.scan) == (6, "Scan000")
@@ -533,9 +536,7 @@ def test_a_journal_that_names_no_file_for_its_frames(tmp_path, names):
 
 def test_a_link_that_leads_elsewhere_is_not_followed(tmp_path):
     documents = lines(4)
-    path, journal = killed(tmp_path, documents)
-    aside = tmp_path / "aside"
-    frames_of(journal).rename(aside)
+    path, journal, aside = set_aside(tmp_path, documents)
     path.unlink()
     frames_of(journal).symlink_to(aside)
     (found,) = recover(tmp_path)

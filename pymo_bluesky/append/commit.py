@@ -34,9 +34,9 @@ from pymo_bluesky.append.overlay import (
     require_closed,
     require_no_writer,
 )
-from pymo_bluesky.append.transfer import write_at
 from pymo_bluesky.append.undo import Undo, draft_path, undo_path
 from pymo_bluesky.errors import AppendError, DatasetBusyError
+from pymo_bluesky.transfer import write_at
 
 __all__ = ["Overlay", "appending", "creating", "roll_back"]
 
@@ -45,7 +45,10 @@ _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 @contextlib.contextmanager
 def appending(
-    path: str | os.PathLike[str], *, lock_timeout: float = 2.0
+    path: str | os.PathLike[str],
+    *,
+    lock_timeout: float = 2.0,
+    lock_required: bool = False,
 ) -> Iterator[Overlay]:
     """Add to a dataset whole or not at all.
 
@@ -58,6 +61,8 @@ def appending(
         An existing dataset; a symbolic link is followed.
     lock_timeout
         How long to wait while another program has the dataset open, in seconds.
+    lock_required
+        Whether a file system without locks is refused.
 
     Yields
     ------
@@ -83,7 +88,7 @@ def appending(
     b'scan 0, scan 1'
     """
     real = _resolved(path)
-    with locked(real, lock_timeout) as fd:
+    with locked(real, lock_timeout, required=lock_required) as fd:
         _roll_back_locked(fd, real)
         if not os.access(real.parent, os.W_OK | os.X_OK):
             raise AppendError(

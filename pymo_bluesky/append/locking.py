@@ -22,7 +22,6 @@ __all__ = [
     "lock",
     "locked",
     "remove_abandoned",
-    "require_locks",
     "require_same_file",
     "sync_folder",
 ]
@@ -33,7 +32,7 @@ _NO_FOLDER_SYNC = {errno.EINVAL, errno.EOPNOTSUPP}
 
 
 @contextlib.contextmanager
-def locked(real: Path, timeout: float) -> Iterator[int]:
+def locked(real: Path, timeout: float, *, required: bool = False) -> Iterator[int]:
     """Open a dataset that no one else has open, and keep others out until the end."""
     try:
         fd = os.open(real, os.O_RDWR | os.O_NOFOLLOW)
@@ -42,7 +41,7 @@ def locked(real: Path, timeout: float) -> Iterator[int]:
             f"{real}: cannot be opened to append: {error.strerror}; nothing was changed"
         ) from error
     with closing(fd):
-        lock(fd, real, timeout)
+        lock(fd, real, timeout, required=required)
         require_same_file(fd, real)
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise AppendError(f"{real}: not a regular file; nothing was changed")
@@ -60,8 +59,11 @@ def closing(fd: int) -> Iterator[None]:
         os.close(fd)
 
 
-def lock(fd: int, real: Path, timeout: float) -> None:
-    """Take the lock that HDF5 takes, too: its readers share it, its writers own it."""
+def lock(fd: int, real: Path, timeout: float, *, required: bool = False) -> None:
+    """Take the lock that HDF5 takes, too: its readers share it, its writers own it.
+
+    Where the file system has none it warns; AppendError when it is `required`.
+    """
     end = time.monotonic() + timeout
     while True:
         try:
@@ -75,6 +77,10 @@ def lock(fd: int, real: Path, timeout: float) -> None:
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise AppendError(f"{real}: cannot be locked: {error}") from error
+            if required:
+                raise AppendError(
+                    f"{real}: its file system has no locks ({error.strerror})"
+                ) from error
             warnings.warn(
                 f"{real}: this file system has no locks ({error.strerror}): make sure "
                 "that no other program writes to the dataset",
@@ -83,23 +89,6 @@ def lock(fd: int, real: Path, timeout: float) -> None:
             )
             return
         time.sleep(_POLL)
-
-
-def require_locks(real: Path) -> None:
-    """Raise AppendError where the file system has no locks."""
-    with contextlib.suppress(BlockingIOError):
-        fd = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            fcntl.flock(fd, fcntl.LOCK_UN)
-        except OSError as error:
-            if error.errno in _NO_LOCKS:
-                raise AppendError(
-                    f"{real}: its file system has no locks ({error.strerror})"
-                ) from error
-            raise
-        finally:
-            os.close(fd)
 
 
 def require_same_file(fd: int, real: Path) -> None:

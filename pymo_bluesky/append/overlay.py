@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pymo_bluesky.append.transfer import next_data, read_at, write_at
 from pymo_bluesky.errors import AppendError, DatasetBusyError
+from pymo_bluesky.transfer import next_data, read_at, write_at
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -206,12 +206,13 @@ class Overlay:
                 stop - start
             )
         keep = max(size, self.base)
-        if self.error is None and size > self._on_disk == self.base:
-            self._cut_off()  # what grows is to be a hole
-        if self.error is None and self._on_disk > keep:
+        if self.error is None:
             try:
-                os.ftruncate(self._fd, keep)
-                self._on_disk = keep
+                if size > self._on_disk == self.base:
+                    self._cut_off()  # what grows is to be a hole
+                if self._on_disk > keep:
+                    os.ftruncate(self._fd, keep)
+                    self._on_disk = keep
             except OSError as error:
                 self._fail(error)
         self.size = size
@@ -331,10 +332,7 @@ class Overlay:
 
     def _cut_off(self) -> None:
         """A killed append may have left bytes there: holes must read as zeros."""
-        try:
-            os.ftruncate(self._fd, self.base)
-        except OSError as error:
-            self._fail(error)
+        os.ftruncate(self._fd, self.base)
 
     def _keep_small(self, offset: int, view: memoryview) -> None:
         if len(view) > SMALL:

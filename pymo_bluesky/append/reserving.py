@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from ..checksums import lookup3
 from ..errors import AppendError
 from .commit import appending
-from .locking import require_locks
 from .overlay import PAGE
 
 __all__ = ["reserve"]
@@ -56,6 +54,7 @@ def reserve(
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> import h5py
     >>> path = Path(tempfile.mkdtemp(), "Dataset_20260101_000.h5")
     >>> h5py.File(path, "w").close()
@@ -65,8 +64,7 @@ def reserve(
     20480
     """
     # Who has the file open without a lock still ends it where it ended.
-    require_locks(Path(path).resolve())
-    with appending(path, lock_timeout=lock_timeout) as overlay:
+    with appending(path, lock_timeout=lock_timeout, lock_required=True) as overlay:
         told = overlay.superblock()
         if told is None or told.end > overlay.base:
             raise AppendError(f"{path}: is no HDF5 file, or one that was cut off")

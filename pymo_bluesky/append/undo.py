@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pymo_bluesky.append.locking import sync_folder
 from pymo_bluesky.append.overlay import MEMORY_LIMIT, Change
-from pymo_bluesky.append.transfer import read_at, write_at
+from pymo_bluesky.transfer import read_at, write_at
 
 __all__ = ["UNDO", "Undo", "draft_path", "undo_path"]
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..append.transfer import write_at
+from ..transfer import write_at
 
 __all__ = ["Slots"]
 
@@ -48,6 +48,8 @@ class Slots:
         Device and number of the file; the mark in it, and where it is.
     """
 
+    MARK_BYTES = 16
+
     def __init__(
         self,
         path: Path,
@@ -61,7 +63,7 @@ class Slots:
         found = os.fstat(self._fd)
         self.identity = found.st_dev, found.st_ino
         self._places, self._sizes = list(places), list(sizes)
-        self.mark = mark, os.urandom(16)
+        self.mark = mark, os.urandom(self.MARK_BYTES)
         self._given_up = False
         self._lock = threading.Lock()
         self._order = array("q", order.astype(np.int64).tobytes())

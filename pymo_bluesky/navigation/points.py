@@ -20,6 +20,7 @@ __all__ = [
     "are_nearly",
     "last_wins",
     "pieces",
+    "stretches",
 ]
 
 Distribution = Literal["uniform", "spread"]
@@ -257,3 +258,20 @@ def pieces(index: np.ndarray, shape: Sequence[int]) -> Iterator[Run]:
         backwards = stop > at + 1 and int(steps[at]) == -1
         yield Run(at, tuple(prefix), start, stop - at, backwards)
         at = stop
+
+
+def stretches(rows: np.ndarray) -> list[list[int]]:
+    """Ascending numbers as pairs of first and how many.
+
+    Examples
+    --------
+    >>> stretches(np.array([1, 2, 3, 7]))
+    [[1, 3], [7, 1]]
+    """
+    if not len(rows):
+        return []
+    firsts = np.flatnonzero(np.append(True, np.diff(rows) != 1))
+    counts = np.diff(np.append(firsts, len(rows)))
+    return [
+        list(pair) for pair in zip(rows[firsts].tolist(), counts.tolist(), strict=True)
+    ]

@@ -18,7 +18,7 @@ from ..assets.cutting import ExternalFiles
 from ..assets.resources import path_of
 from ..columns import ColumnPlan
 from ..errors import Problem
-from ..navigation.points import Navigation
+from ..navigation.points import Navigation, stretches
 from ..operations import MakeArray, MakeVirtual, Operation
 from .external import Shown, show
 from .storing import DocumentStore
@@ -159,7 +159,7 @@ class Deposit:
         yield from shown.copied(self.survey, self.files, navigation.shape, beside)
         self._tell_missed(shown)
         rows = shown.rows[~np.isin(shown.rows, list(shown.missed))]
-        note["rows"] = _runs(rows)
+        note["rows"] = stretches(rows)
         note["streamed"] = shown.external.streamed
 
     def _tell_missed(self, shown: Shown) -> None:
@@ -172,20 +172,3 @@ class Deposit:
             f"not be copied: {next(iter(shown.missed.values()))}"
         )
         self.late.append(Problem(where, "warning", "external", message))
-
-
-def _runs(rows: np.ndarray) -> list[list[int]]:
-    """Ascending numbers as pairs of first and how many.
-
-    Examples
-    --------
-    >>> _runs(np.array([1, 2, 3, 7]))
-    [[1, 3], [7, 1]]
-    """
-    if not len(rows):
-        return []
-    firsts = np.flatnonzero(np.append(True, np.diff(rows) != 1))
-    counts = np.diff(np.append(firsts, len(rows)))
-    return [
-        list(pair) for pair in zip(rows[firsts].tolist(), counts.tolist(), strict=True)
-    ]

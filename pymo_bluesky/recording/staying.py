@@ -11,7 +11,7 @@ import numpy as np
 
 from ..blocks import ColumnKey
 from ..columns import ColumnPlan, fill_of
-from ..navigation.points import Navigation
+from ..navigation.points import Navigation, stretches
 from ..operations import InPlace
 from .survey import StreamSurvey
 
@@ -66,8 +66,8 @@ def in_place(
     ...     shape=(3,), axes=(), distribution="uniform", index=np.array([2, 1])
     ... )
     >>> found = in_place([4096 + 16, 4096 + 8], points, (2,), np.dtype("<i4"))
-    >>> found.place, found.shape, found.unused.tolist()
-    (4096, (3, 2), [0])
+    >>> found.place, found.shape, found.unused
+    (4096, (3, 2), [[0, 1]])
     >>> in_place([-1, -1], points, (2,), np.dtype("<i4"))
     """
     size, index = math.prod(signal) * dtype.itemsize, navigation.index
@@ -90,7 +90,7 @@ def in_place(
         place=begin,
         shape=(*navigation.shape, *signal),
         dtype=dtype,
-        unused=unused,
+        unused=stretches(unused),
         row_bytes=size,
         otherwise=int(np.count_nonzero(otherwise & inside)),
         fill=fill_of(dtype),

@@ -100,7 +100,10 @@ def stay(
     for place, array in wanted.items():
         # Where that fails HDF5 has another place for it, and it is not taken.
         if _tell(overlay, headers[place], _size(array), place):
-            _fill(overlay, array)
+            item = np.array(array.fill, array.dtype).tobytes()
+            for first, count in array.unused:
+                start = place + first * array.row_bytes
+                overlay.lay(item, start, start + count * array.row_bytes)
     return made
 
 
@@ -113,24 +116,13 @@ def _is_there(overlay: Overlay, room: Reserved) -> bool:
     return overlay.read(len(mark)) == mark
 
 
-def _fill(overlay: Overlay, array: InPlace) -> None:
-    """Put the fill value where nobody measured, stretch by stretch."""
-    item = np.array(array.fill, array.dtype).tobytes()
-    ends = np.flatnonzero(np.diff(array.unused) != 1)
-    firsts = array.unused[np.append(0, ends + 1)] if len(array.unused) else ()
-    lasts = array.unused[np.append(ends, -1)] if len(array.unused) else ()
-    for first, last in zip(firsts, lasts, strict=True):
-        start = array.place + int(first) * array.row_bytes
-        overlay.lay(item, start, array.place + (int(last) + 1) * array.row_bytes)
-
-
 def _size(array: InPlace) -> int:
     return math.prod(array.shape) * array.dtype.itemsize
 
 
 def _without_place(file: h5py.File, path: str, array: InPlace) -> Any:
     options: dict[str, Any] = {"fill_time": "never"}
-    if len(array.unused) and array.fill != 0:
+    if array.unused and array.fill != 0:
         options["fillvalue"] = np.array(array.fill, array.dtype)
     properties = compact(h5py.h5p.create(h5py.h5p.DATASET_CREATE))
     return file.create_dataset(

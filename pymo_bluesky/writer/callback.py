@@ -9,7 +9,6 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -147,7 +146,6 @@ class PymodaqWriter:
         self._compression = packed_by(compression, compression_level)
         self._display = Display(thumbnails=thumbnails, nexus=nexus)
         bound, where = bound_of(max_pending, when_full), rescue_of(on_error, rescue)
-        self._care = Care(bound, where)
         self._runs: dict[str, OpenRun] = {}
         self.status = Status(measure=self._pending)
         self._datasets = Succession(
@@ -160,9 +158,9 @@ class PymodaqWriter:
         if append_to is not None:
             self._datasets.go_on_with(Path(append_to), layout)
         self.layout: Layout = self._datasets.layout
-        if not (bound or where or self._compression):
-            order = partial(expected_order, ascending=self.layout.ascending)
-            self._care = replace(self._care, order=order)
+        order = partial(expected_order, ascending=self.layout.ascending)
+        once = not (bound or where or self._compression)
+        self._care = Care(bound, where, order if once else None)
         self._landing = self._made_landing(lock_timeout)
         self._homes, self._lost = Homes(), dict[str, str]()
         self._lock, self._handler = threading.RLock(), LogLines(self._runs)

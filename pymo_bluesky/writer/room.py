@@ -26,7 +26,6 @@ _WORTH = 4 * 2**20
 """Bytes from which on room is reserved: an append of its own, with five syncs."""
 
 _MOST_POINTS = 2**18
-_MARK = 16
 _PATIENCE = 0.1
 """Seconds to wait for who has the dataset open: maybe another run of ours that ends."""
 
@@ -119,7 +118,7 @@ class Room:
             # Before anything lies there: `recover` is to find it.
             self._journal.append(ABOUT, {IN: [name.name, dataset.name]})
             (mark, *places), end = reserve(
-                dataset, [_MARK, *each], lock_timeout=_PATIENCE
+                dataset, [Slots.MARK_BYTES, *each], lock_timeout=_PATIENCE
             )
             slots = Slots(name, places, sizes, order, mark)
         except BaseException:
