@@ -262,7 +262,7 @@ def _beside(tree: Tree, layout: Layout) -> Iterator[Problem]:
     Arrays in the entry are those of the scans, by second names.
     """
     groups = [tree.root]
-    entry = tree.root.get(layout.place(Role.NEXUS, "/").path)
+    entry = tree.root.get(layout.path(Role.NEXUS, "/"))
     if entry is not None:
         groups += [entry, *entry.children()]
     for group in groups:

@@ -67,7 +67,7 @@ class Rebuilding:
         self.dataset = dataset
         self.source = source
         self.layout = layout
-        self._raw_path = layout.place(Role.RAW, "/").path
+        self._raw_path = layout.path(Role.RAW, "/")
         self.target = target
         self._in_scans: set[str] = set()
         self._stores: list[str] = []
@@ -150,7 +150,7 @@ class Rebuilding:
         path = _log_path(self._seen)
         if path is None:
             return
-        place = self.layout.place(Role.LOGGER, self._raw_path).path
+        place = self.layout.path(Role.LOGGER, self._raw_path)
         whole = True
         for row in tree.node(path).texts():
             try:
@@ -209,7 +209,7 @@ class Rebuilding:
 
     def _told(self, scan: Scan, number: int) -> Iterator[Operation]:
         """What a run cannot tell of a scan: its date as it stood, its thumbnails."""
-        place = self.layout.place(Role.SCAN, self._raw_path, number).path
+        place = self.layout.path(Role.SCAN, self._raw_path, number)
         found: dict[str, Any] = {}
         date = scan.attributes.get("date_time")
         if isinstance(date, str) and date:
@@ -224,7 +224,7 @@ class Rebuilding:
 
     def _same_pictures(self, scan: Scan, number: int) -> Iterator[Operation]:
         """Thumbnails of ours: at the scan and detectors, which are called alike."""
-        place = self.layout.place(Role.SCAN, self._raw_path, number).path
+        place = self.layout.path(Role.SCAN, self._raw_path, number)
         detector = self.layout.row(Role.DETECTOR)
         for path, picture in scan.pictures.items():
             node, _, name = path.removeprefix(scan.path).rpartition("/")

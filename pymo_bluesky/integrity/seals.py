@@ -61,17 +61,17 @@ _DAMAGE = (LookupError, TypeError, ValueError, AttributeError)
 
 def raw_path(layout: Layout) -> str:
     """Path of the group of all scans."""
-    return layout.place(Role.RAW, "/").path
+    return layout.path(Role.RAW, "/")
 
 
 def log_path(layout: Layout) -> str:
     """Path of the log of a dataset."""
-    return layout.place(Role.LOGGER, raw_path(layout)).path
+    return layout.path(Role.LOGGER, raw_path(layout))
 
 
 def kept_path(layout: Layout) -> str:
     """Path of what a conversion kept beside the scans."""
-    return layout.place(Role.ORIGINAL, "/").path
+    return layout.path(Role.ORIGINAL, "/")
 
 
 def log_size(tree: Tree, layout: Layout) -> int:
@@ -223,7 +223,7 @@ def seal_scan(
         all is read.
     """
     raw = tree.node(raw_path(layout))
-    scan = layout.place(Role.SCAN, raw.path, number).path
+    scan = layout.path(Role.SCAN, raw.path, number)
     made = place_column(
         layout, f"{scan}/Documents", "Digests", (0,), np.dtype(np.uint8), packed=True
     )

@@ -95,7 +95,7 @@ _TOKEN = re.compile(r"\{(n:0\dd|X|x|any)\}")
 _LETTERS = "XYZUVW"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Row:
     """One row of a layout: a kind of node.
 
@@ -141,28 +141,37 @@ class Row:
 
     def named(self, number: int, name: str = "") -> str:
         """The node's name for a number (``{any}``: for a given name)."""
-
-        def token(match: re.Match[str]) -> str:
-            kind = match[1]
-            if kind == "any":
-                return name
-            if kind in "Xx":
-                letter = _LETTERS[number]
-                return letter if kind == "X" else letter.lower()
-            return format(number, kind[2:])
-
-        return _TOKEN.sub(token, self.name)
+        return _named(self.name, number, name)
 
     def number_of(self, name: str) -> int | None:
         """The number in a name of this row; None when the name is not of this row.
 
         Names are compared as PyMoDAQ does: without regard to case.
         """
-        for template in (self.name, *self.aliases):
-            match = _pattern(template, self.words).fullmatch(name)
-            if match:
-                return _number(match)
-        return None
+        return _number_of(self, name)
+
+
+@lru_cache(maxsize=4096)
+def _named(template: str, number: int, name: str) -> str:
+    def token(match: re.Match[str]) -> str:
+        kind = match[1]
+        if kind == "any":
+            return name
+        if kind in "Xx":
+            letter = _LETTERS[number]
+            return letter if kind == "X" else letter.lower()
+        return format(number, kind[2:])
+
+    return _TOKEN.sub(token, template)
+
+
+@lru_cache(maxsize=4096)
+def _number_of(row: Row, name: str) -> int | None:
+    for template in (row.name, *row.aliases):
+        match = _pattern(template, row.words).fullmatch(name)
+        if match:
+            return _number(match)
+    return None
 
 
 @lru_cache
@@ -268,27 +277,36 @@ class Layout:
         """
         row = self.row(role)
         kind = fields.pop("kind", row.kinds[0])
-        values: dict[str, Any] = {"CLASS": kind.value, **row.const}
+        stored = partial(_stored, row, self.wrapped)
+        const, default = _always(row, self.wrapped)
+        attributes: dict[str, Any] = {"CLASS": kind.value, **const}
         for attribute, known in row.fields.items():
             if known in fields:
-                values[attribute] = fields.pop(known)
-            elif known in row.default:
-                values[attribute] = row.default[known]
-        values.update(fields.pop("extra", {}))
+                attributes[attribute] = stored(attribute, fields.pop(known))
+            elif attribute in default:
+                attributes[attribute] = default[attribute]
+        for attribute, value in fields.pop("extra", {}).items():
+            attributes[attribute] = stored(attribute, value)
         if fields:
             raise LayoutError(
                 f"a {role.value} of layout {self.name!r} has no attribute for "
                 f"{', '.join(sorted(fields))}"
             )
-        attributes = {
-            name: value
-            if name in row.raw and not (isinstance(value, str) and misread(value))
-            else self.encode(name, value)
-            for name, value in values.items()
-        }
-        base = parent.rstrip("/")
-        path = f"{base}/{row.named(number, called)}" if row.name else base or "/"
-        return Node(path, kind, attributes)
+        return Node(self.path(role, parent, number, called), kind, attributes)
+
+    def path(
+        self, role: Role, parent: str, number: int = 0, /, called: str = ""
+    ) -> str:
+        """Where a node goes.
+
+        Examples
+        --------
+        >>> from pymo_bluesky.layouts import PYMODAQ5
+        >>> PYMODAQ5.path(Role.RAW, "/")
+        '/RawData'
+        """
+        row, base = self.row(role), parent.rstrip("/")
+        return f"{base}/{row.named(number, called)}" if row.name else base or "/"
 
     def encode(self, name: str, value: Any) -> Any:
         """An attribute's value as it is stored."""
@@ -353,6 +371,23 @@ _FAMILIES = {
     "EARRAY": "array",
     "VLARRAY": "rows",
 }
+
+
+def _stored(row: Row, wrapped: bool, name: str, value: Any) -> Any:
+    if name in row.raw and not (isinstance(value, str) and misread(value)):
+        return value
+    return encode(name, value) if wrapped else value
+
+
+@lru_cache
+def _always(row: Row, wrapped: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What any node of a row bears, as stored; and what it bears by default."""
+    given = {a: row.default[f] for a, f in row.fields.items() if f in row.default}
+    const, default = (
+        {name: _stored(row, wrapped, name, value) for name, value in each.items()}
+        for each in (row.const, given)
+    )
+    return const, default
 
 
 def _known(row: Row, attributes: Mapping[str, Any]) -> dict[str, str]:

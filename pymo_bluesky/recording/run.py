@@ -191,7 +191,7 @@ class Recording:
                 operation = self._target(operation, array)
             yield operation
         self._hold_small()
-        path = self.layout.place(Role.SCAN, raw, number).path
+        path = self.layout.path(Role.SCAN, raw, number)
         store = DocumentStore(self.layout, path, self.run, self.problems)
         for stream in self._streams:
             paths = {key: t.path for key, t in stream.targets.items()}

@@ -50,7 +50,7 @@ def view_all(path: Path, layout: Layout) -> None:
     """
 
     def operations(tree: Tree) -> Iterator[Operation]:
-        raw = tree.node(layout.place(Role.RAW, "/").path)
+        raw = tree.node(layout.path(Role.RAW, "/"))
         row = layout.row(Role.SCAN)
         found = {row.number_of(name): name for name in raw.names()}
         for number in sorted(n for n in found if n is not None):
