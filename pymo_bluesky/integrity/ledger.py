@@ -35,6 +35,7 @@ __all__ = ["Ledger"]
 
 _KINDS = "biufc"
 _SHORT = 200
+_MOST_REMEMBERED = 4096  # characters
 
 
 @dataclass(slots=True)
@@ -157,6 +158,20 @@ class Ledger:
 
 
 def _about(attributes: Mapping[str, Any], *, is_array: bool) -> int | None:
+    if all(type(value) is str for value in attributes.values()):  # else 1 is True
+        items = tuple(attributes.items())
+        if sum(map(len, attributes.values())) < _MOST_REMEMBERED:
+            return _about_texts(items, is_array)
+    return _reckoned(attributes, is_array=is_array)
+
+
+@lru_cache(maxsize=1024)
+def _about_texts(items: tuple[tuple[str, str], ...], is_array: bool) -> int | None:
+    """Most nodes bear in each scan what they bore in the last one."""
+    return _reckoned(dict(items), is_array=is_array)
+
+
+def _reckoned(attributes: Mapping[str, Any], *, is_array: bool) -> int | None:
     parts = [
         _part(name, value, is_array=is_array)
         for name, value in sorted(attributes.items())
