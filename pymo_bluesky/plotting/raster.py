@@ -226,7 +226,8 @@ def _png(pixels: np.ndarray, *, gray: bool) -> bytes:
     """Numbers of the palette as a PNG of 8 bits a pixel."""
     high, wide = pixels.shape
     head = struct.pack(">IIBBBBB", wide, high, 8, 3, 0, 0, 0)
-    rows = np.pad(pixels, ((0, 0), (1, 0)))  # each begins with its filter: none
+    rows = np.zeros((high, wide + 1), np.uint8)  # each begins with its filter: none
+    rows[:, 1:] = pixels
     parts = (
         (b"IHDR", head),
         (b"PLTE", _PALETTES[gray]),

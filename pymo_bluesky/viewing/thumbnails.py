@@ -44,12 +44,13 @@ def pictured(layout: Layout, scan: Scan, path: str) -> list[SetAttributes]:
     """
     found: list[SetAttributes] = []
     try:
-        for place, panels in _places(layout, scan, path):
+        drawing = _Drawing()
+        for place, panels in _places(layout, scan, path, drawing):
             attributes: dict[str, str] = {}
             for panel in panels:
                 flat = panel.how in ("image", "points")
                 name = "pixmap2D" if flat else "pixmap1D"
-                picture = raster(panel) if name not in attributes else b""
+                picture = drawing.picture(panel) if name not in attributes else b""
                 if picture:
                     attributes[name] = layout.encode(name, picture)
             if attributes:
@@ -60,28 +61,28 @@ def pictured(layout: Layout, scan: Scan, path: str) -> list[SetAttributes]:
 
 
 def _places(
-    layout: Layout, scan: Scan, path: str
+    layout: Layout, scan: Scan, path: str, drawing: _Drawing
 ) -> Iterator[tuple[str, Iterator[Panel]]]:
-    yield path, _of_scan((scan.trunk, *scan.branches))
+    yield path, _of_scan((scan.trunk, *scan.branches), drawing)
     detectors = [m for m in scan.trunk.modules if m.kind == "detector"]
     for number, module in enumerate(detectors):
-        place = layout.place(Role.DETECTOR, path, number).path
-        yield place, _of_detector(scan.trunk, module)
+        place = layout.path(Role.DETECTOR, path, number)
+        yield place, _of_detector(scan.trunk, module, drawing)
 
 
-def _of_scan(branches: Sequence[Branch]) -> Iterator[Panel]:
+def _of_scan(branches: Sequence[Branch], drawing: _Drawing) -> Iterator[Panel]:
     """What a page shows first of the scan."""
     for stream, number, which in best_first(branches)[:1]:
         branch = branches[stream]
         module = branch.modules[number]
-        yield from _panel(branch, module, module.channels[which], live=False)
+        yield from drawing.panels(branch, module, module.channels[which], live=False)
 
 
-def _of_detector(branch: Branch, module: Module) -> Iterator[Panel]:
+def _of_detector(branch: Branch, module: Module, drawing: _Drawing) -> Iterator[Panel]:
     """Its panels: of a dimension each, what was measured before what was computed."""
     channels = sorted(module.channels, key=lambda c: (c.source != "raw", -_rank(c)))
     for channel in channels:
-        yield from _panel(branch, module, channel, live=True)
+        yield from drawing.panels(branch, module, channel, live=True)
 
 
 _DIMENSIONS = {"Data0D": 0, "Data1D": 1, "Data2D": 2}
@@ -91,23 +92,45 @@ def _rank(channel: Channel) -> int:
     return _DIMENSIONS.get(channel.dimension, -1)
 
 
-def _panel(
-    branch: Branch, module: Module, channel: Channel, *, live: bool
-) -> Iterator[Panel]:
-    """The first panel of a channel: of the scan, or of its last point alone."""
-    signals = len(channel.arrays[0].data.shape) - len(branch.shape)
-    size = sum(math.prod(a.data.shape) * a.data.dtype.itemsize for a in channel.arrays)
-    if signals > 1 or (signals == 1 and (live or size > _MOST_BYTES)):
-        seen = _last(branch, channel)
-    else:
-        seen = _all(branch, channel) if size <= _MOST_BYTES else None
-    if seen is None:
-        return
-    branch, visited, channel = seen
+class _Drawing:
+    """Panels and pictures: a frame that stands for scan and detector is drawn once."""
+
+    def __init__(self) -> None:
+        self._panels: dict[tuple[int, bool], list[Panel]] = {}
+        self._pictures: dict[int, bytes] = {}
+
+    def panels(
+        self, branch: Branch, module: Module, channel: Channel, *, live: bool
+    ) -> list[Panel]:
+        """The first panel of a channel: of the scan, or of its last point alone."""
+        shape = channel.arrays[0].data.shape
+        signals = len(shape) - len(branch.shape)
+        size = sum(
+            math.prod(a.data.shape) * a.data.dtype.itemsize for a in channel.arrays
+        )
+        last = signals > 1 or (signals == 1 and (live or size > _MOST_BYTES))
+        key = id(channel), last
+        if key not in self._panels:
+            found = _last(branch, channel) if last else None
+            if not last and size <= _MOST_BYTES:
+                found = _all(branch, channel)
+            self._panels[key] = [] if found is None else _panels(module, *found)
+        return self._panels[key]
+
+    def picture(self, panel: Panel) -> bytes:
+        """A panel as a PNG."""
+        if id(panel) not in self._pictures:
+            self._pictures[id(panel)] = raster(panel)
+        return self._pictures[id(panel)]
+
+
+def _panels(
+    module: Module, branch: Branch, visited: np.ndarray | None, channel: Channel
+) -> list[Panel]:
     # Without its settings: outlines of regions are too fine for so few pixels.
     alone = replace(module, channels=(channel,), settings=b"")
     whole: Seen = replace(branch, modules=(alone,)), visited
-    yield from list(panels_of([whole], named=module.title))[:1]
+    return list(panels_of([whole], named=module.title))[:1]
 
 
 def _all(branch: Branch, channel: Channel) -> tuple[Branch, np.ndarray | None, Channel]:
