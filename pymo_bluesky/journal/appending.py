@@ -16,7 +16,7 @@ import time
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from ..append.locking import lock
 from ..errors import WriteError
@@ -41,6 +41,11 @@ class JournalWriter:
         Where the journal goes; must not exist yet.
     about
         What it is for: run uid, dataset, layout, options of the writer.
+
+    Attributes
+    ----------
+    is_ours
+        Whether this process may write; a child that was forked may not.
 
     Raises
     ------
@@ -69,6 +74,7 @@ class JournalWriter:
         self._look_at = 0.0
         self._torn = False
         self._pid = os.getpid()
+        self.is_ours = True
         self._size = 0
         self._synced = 0
         self._sync_error: OSError | None = None
@@ -88,11 +94,6 @@ class JournalWriter:
         """Bytes safely written."""
         return self._size
 
-    @property
-    def is_ours(self) -> bool:
-        """Whether this process may write; a child that was forked may not."""
-        return self._pid == os.getpid()
-
     def require_ours(self) -> None:
         """Raise WriteError in a child that was forked."""
         if not self.is_ours:
@@ -108,12 +109,15 @@ class JournalWriter:
     def write(self, parts: Sequence[Any]) -> None:
         """Write one document that `as_record` has taken apart."""
         # Before the lock: a forked child may have inherited it locked.
-        if self._pid != os.getpid():
+        if not self.is_ours:
             self.require_ours()
         # Log records come from any thread.
         with self._lock:
-            self._require_in_place()
-            self._require_synced()
+            now = time.monotonic()
+            if now >= self._look_at or not os.fstat(self._fd).st_nlink:
+                self._require_in_place(now)
+            if self._sync_error is not None:
+                self._raise_sync_error(self._sync_error)
             try:
                 if self._torn:
                     os.ftruncate(self._fd, self._size)
@@ -130,16 +134,15 @@ class JournalWriter:
                     "disk, and `pymo-bluesky recover` makes a scan of them",
                 ) from error
 
-    def _require_in_place(self) -> None:
-        """Raise WriteError when the file is closed, removed, moved or replaced."""
+    def _require_in_place(self, now: float) -> None:
+        """Raise WriteError when the file is closed, removed, moved or replaced.
+
+        A folder that was moved or replaced keeps the file alive, with all that is
+        written to it; that is found by the name, which takes the longer the deeper the
+        folder lies, so not more often than each few milliseconds.
+        """
         if self._fd < 0:
             raise WriteError(f"the journal {self.path} is closed")
-        # A folder that was moved or replaced keeps the file alive, with all that is
-        # written to it; that is found by the name, which takes the longer the deeper
-        # the folder lies, so not more often than each few milliseconds.
-        now = time.monotonic()
-        if now < self._look_at and os.fstat(self._fd).st_nlink:
-            return
         self._look_at = now + LOOK_AGAIN
         try:
             there = os.stat(self._name)  # noqa: PTH116 - twice as fast
@@ -154,15 +157,14 @@ class JournalWriter:
                 "deleted or replaced?); the documents from here on are not safe"
             )
 
-    def _require_synced(self) -> None:
-        """Raise WriteError when the disk did not keep what it had taken."""
-        error, self._sync_error = self._sync_error, None
-        if error is not None:
-            raise WriteError(
-                error.errno,
-                f"the journal {self.path} could not be synced: {error.strerror}. A "
-                "failing disk may not have kept what it took since the last time",
-            ) from error
+    def _raise_sync_error(self, error: OSError) -> NoReturn:
+        """Tell once that the disk did not keep what it had taken."""
+        self._sync_error = None
+        raise WriteError(
+            error.errno,
+            f"the journal {self.path} could not be synced: {error.strerror}. A "
+            "failing disk may not have kept what it took since the last time",
+        ) from error
 
     def sync(self) -> None:
         """Force what was appended to the disk, against the loss of power.
@@ -234,6 +236,7 @@ class JournalWriter:
             self.path.unlink()
 
     def _let_go(self) -> None:
+        self._look_at = 0.0  # so that the next write finds it closed
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -254,6 +257,7 @@ def _watch_forks() -> None:
 
     def let_go() -> None:
         for journal in _open:
+            journal.is_ours = False
             journal._let_go()  # pyright: ignore[reportPrivateUsage] # noqa: SLF001
 
     os.register_at_fork(after_in_child=let_go)

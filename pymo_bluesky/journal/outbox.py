@@ -188,20 +188,31 @@ class Outbox:
             return Pending(len(self._waiting), self._waiting_bytes, seconds)
 
     def _write(self, parts: Sequence[Any]) -> None:
-        """Write one document here, or elsewhere; no folder is tried twice."""
+        """Write one document here, or elsewhere."""
+        journal = self.journal
+        try:
+            journal.write(parts)
+        except WriteError as error:
+            self._write_elsewhere(parts, journal, error)
+
+    def _write_elsewhere(
+        self, parts: Sequence[Any], journal: JournalWriter, error: WriteError
+    ) -> None:
+        """Write what a journal did not take; no folder is tried twice."""
         tried: tuple[Path, ...] = ()
         while True:
+            journal.require_ours()
+            if self._elsewhere is None or journal.path.parent in tried:
+                raise error
+            tried = *tried, journal.path.parent
+            with self._changed:
+                if self.journal is journal:  # no other thread was faster
+                    self.journal = self._elsewhere(journal, error)
             journal = self.journal
             try:
                 return journal.write(parts)
-            except WriteError as error:
-                journal.require_ours()
-                if self._elsewhere is None or journal.path.parent in tried:
-                    raise
-                tried = *tried, journal.path.parent
-                with self._changed:
-                    if self.journal is journal:  # no other thread was faster
-                        self.journal = self._elsewhere(journal, error)
+            except WriteError as another:
+                error = another
 
     def _forget_first_try(self, name: str, doc: Mapping[str, Any]) -> None:
         """Drop a document that waits, when its sender sends it once more."""
