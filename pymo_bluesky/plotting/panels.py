@@ -293,18 +293,19 @@ def _plane(branch: Branch) -> bool:
     """Whether the positions of a spread scan are on a plane, not along one line."""
     if len(branch.axes) != 2:
         return False
-    places = np.array([np.asarray(axis.values, float) for axis in branch.axes])
-    places = places[:, np.isfinite(places).all(axis=0)]
-    if places.shape[1] < 3:
+    x, y = (np.asarray(axis.values, float) for axis in branch.axes)
+    known = np.isfinite(x) & np.isfinite(y)
+    x, y = x[known], y[known]
+    if len(x) < 3:
         return False
-    spans = np.ptp(places, axis=1)
-    if not spans.all():
+    wide, high = x.max() - x.min(), y.max() - y.min()
+    if not (wide and high):
         return False
-    scaled = (places - places.mean(axis=1, keepdims=True)) / spans[:, None]
+    x, y = (x - x.mean()) / wide, (y - y.mean()) / high
     # The lesser square of the singular values, of which there are two: LAPACK takes
     # 14 ms for those of 20,000 places, and wakes its threads for those of 25.
-    (a, b), (_, d) = scaled @ scaled.T
-    return bool((a + d - np.hypot(a - d, 2 * b)) / 2 > 1e-6)
+    a, b, c = x @ x, x @ y, y @ y
+    return bool((a + c - np.hypot(a - c, 2 * b)) / 2 > 1e-6)
 
 
 def _line_axis(branch: Branch, axis: Dimension) -> Dimension:
