@@ -35,7 +35,7 @@ def next_data(fd: int, start: int, stop: int) -> int:
 
 def write_at(fd: int, data: ReadableBuffer, offset: int) -> None:
     """Write all of `data` at `offset`, however the system splits it."""
+    done = os.pwrite(fd, data, offset)
     view = memoryview(data).cast("B")
-    done = 0
     while done < len(view):
         done += os.pwrite(fd, view[done:], offset + done)

@@ -148,9 +148,10 @@ class Overlay:
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move to `offset` bytes from the start, here or the end; give the place."""
-        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}
-        self._position = origin[whence] + offset
-        return self._position
+        if whence != os.SEEK_SET:
+            offset += self._position if whence == os.SEEK_CUR else self.size
+        self._position = offset
+        return offset
 
     def tell(self) -> int:
         """Give the place the next read or write begins at, in bytes."""
@@ -188,8 +189,10 @@ class Overlay:
         if self.error is None:
             try:
                 split = min(max(self._tail - offset, 0), len(view))
-                self._put_pages(offset, view[:split])
-                self._put_tail(offset + split, view[split:])
+                if split:
+                    self._put_pages(offset, view[:split])
+                if split < len(view):
+                    self._put_tail(offset + split, view[split:] if split else view)
             except BaseException as error:  # noqa: BLE001 - even Ctrl-C has to wait
                 self._fail(error)
         if self.error is not None:
@@ -296,8 +299,6 @@ class Overlay:
         return (index for index in within if index in self._pages)
 
     def _put_pages(self, offset: int, view: memoryview) -> None:
-        if not view:
-            return
         for index in range(offset // PAGE, -(-(offset + len(view)) // PAGE)):
             page = self._pages.get(index)
             if page is None:
@@ -323,8 +324,6 @@ class Overlay:
         return page
 
     def _put_tail(self, offset: int, view: memoryview) -> None:
-        if not view:
-            return
         if self._on_disk == self.base:
             self._cut_off()
         self._on_disk = max(self._on_disk, offset + len(view))

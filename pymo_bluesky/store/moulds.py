@@ -90,6 +90,7 @@ class Moulds:
             libver=self._libver,
             driver="core",
             backing_store=False,
+            rdcc_nslots=1,  # nothing is written to its arrays
         )
         self._kinds: dict[Hashable, _Kind] = {}
         self._made = self._bytes = 0
@@ -101,7 +102,7 @@ class Moulds:
         kind: Hashable,
         attributes: Mapping[str, Any],
         make: Make,
-    ) -> None:
+    ) -> Any:
         """Make a node with its attributes; from a mould, when one like it was made.
 
         Parameters
@@ -114,17 +115,25 @@ class Moulds:
             As they go into the file.
         make
             Makes such a node.
+
+        Returns
+        -------
+        Any
+            The identifier that HDF5 knows it by, where it had to be opened; else None.
         """
         names, values = tuple(attributes), tuple(attributes.values())
         alike = self._kinds.get((kind, names))
         if alike is None:  # a mould is worth its making where there will be two
             self._forget_many()
             self._kinds[kind, names] = _Kind([])
-        copied = alike is not None and self._copy(
-            file, path.encode(), alike, names, values, make
-        )
-        if not copied:
-            set_attributes(make(file, path), attributes, new=True)
+        key = path.encode()
+        if alike is not None:
+            differing = self._copy(file, key, alike, names, values, make)
+            if differing is not None:
+                return _set(file, key, differing) if differing else None
+        node = make(file, path)
+        set_attributes(node, attributes, new=True)
+        return node.id
 
     def _copy(
         self,
@@ -134,24 +143,23 @@ class Moulds:
         names: tuple[str, ...],
         values: tuple[Any, ...],
         make: Make,
-    ) -> bool:
-        """Copy a mould, and set what differs; False when not all are short texts."""
+    ) -> list[_Differing] | None:
+        """Copy a mould; gives what differs. None, and no copy: not all short texts."""
         mould, differ = alike.nearest(values)
         many = len(differ) > 1 and len(alike.moulds) < _MOST_ALIKE
         if mould is None or many:
             texts = [data for data in map(fixed_text, values) if data is not None]
             if len(texts) < len(values):
-                return False
+                return None
             mould, differ = self._new(alike, names, values, texts, make), []
-        texts = {n: fixed_text(values[n]) for n in differ}
-        if None in texts.values():
-            return False
+        found = [(n, fixed_text(values[n])) for n in differ]
+        texts = [
+            (names[n], mould.texts[n], data) for n, data in found if data is not None
+        ]
+        if len(texts) < len(found):
+            return None
         h5o.copy(mould.node, b".", file.id, path)
-        if texts:
-            node = h5o.open(file.id, path)
-            for n, data in texts.items():
-                _replace(node, names[n], mould.texts[n], data or b"")
-        return True
+        return texts
 
     def _new(
         self,
@@ -176,6 +184,18 @@ class Moulds:
         if len(self._kinds) >= _MOST_KINDS or self._bytes > _MOST_BYTES:
             self._file.close()
             self._begin()
+
+
+_Differing = tuple[str, bytes, bytes]
+"""Name of an attribute, what the mould has, and what the node is to have."""
+
+
+def _set(file: h5py.File, path: bytes, differing: list[_Differing]) -> Any:
+    """Open a node and set what differs from its mould."""
+    node = h5o.open(file.id, path)
+    for name, old, new in differing:
+        _replace(node, name, old, new)
+    return node
 
 
 def _replace(node: Any, name: str, old: bytes, new: bytes) -> None:
