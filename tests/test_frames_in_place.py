@@ -41,20 +41,20 @@ def _as_if_all_runs_were_large(monkeypatch):
     monkeypatch.setattr(room, "_WORTH", 1)
 
 
-def lines(points, *, dtype="<u2", announced=None):
-    """A run along one motor, of so many events."""
+def lines(points, *, dtype="<u2", announced=None, motors=("x",)):
+    """A run along one motor, or several together, of so many events."""
     run = compose_run(
         metadata={
             "num_points": announced or points,
-            "motors": ["x"],
-            "hints": {"dimensions": [[["x"], "primary"]]},
+            "motors": list(motors),
+            "hints": {"dimensions": [[[motor], "primary"] for motor in motors]},
         }
     )
-    keys = {"x": key(), "cam": key(SHAPE, dtype)}
+    keys = {**{motor: key() for motor in motors}, "cam": key(SHAPE, dtype)}
     made = run.compose_descriptor(name="primary", data_keys=keys)
     documents = [("start", run.start_doc), ("descriptor", made.descriptor_doc)]
     for n in range(points):
-        data = {"x": float(n), "cam": frame(n, dtype=dtype)}
+        data = {**dict.fromkeys(motors, float(n)), "cam": frame(n, dtype=dtype)}
         event = made.compose_event(data=data, timestamps=dict.fromkeys(data, 0.0))
         documents.append(("event", event))
     return [*documents, ("stop", run.compose_stop())]
@@ -121,6 +121,35 @@ def test_what_an_unfinished_event_left_is_not_shown(tmp_path):
         assert data.id.get_offset() == BEGIN
         assert data.shape == (10, *SHAPE)
         assert not data[3:].any()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("points", [10, 6, 1])
+def test_a_spread_scan_whose_positions_nobody_announced(tmp_path, layout, points):
+    """All of it, or as far as it came: its frames lie where they are."""
+    documents = lines(points, announced=10, motors=("x", "y"))
+    with fed(tmp_path, documents, layout=layout) as writer:
+        (journal,) = tmp_path.rglob("*.journal")
+        assert journal.stat().st_size < ROW
+        writer(*documents[-1])
+    assert_came_back(writer.path, documents, times=12)
+    scan = open_dataset(writer.path).scans[0]
+    assert (scan.shape, scan.trunk.spread) == ((points,), True)
+    found = scan.detectors[0].arrays["cam"].data
+    assert np.array_equal(found, [doc["data"]["cam"] for _, doc in documents[2:-1]])
+    with h5py.File(writer.path) as file:
+        assert file[found.path].id.get_offset() == BEGIN
+
+
+@pytest.mark.parametrize("missing", [2, 3, 5])
+def test_a_spread_scan_in_which_an_event_was_left_out(tmp_path, missing):
+    documents = lines(8, announced=10, motors=("x", "y"))
+    del documents[missing]
+    path = written(tmp_path, documents)
+    assert_same_documents(documents, list(replay(path)))
+    assert verify(path, isolated=False) == []
+    shown = open_dataset(path).scans[0].detectors[0].arrays["cam"].data
+    assert np.array_equal(shown, [doc["data"]["cam"] for _, doc in documents[2:-1]])
 
 
 @pytest.mark.parametrize("unforeseen", ["many again", "another order", "another form"])

@@ -163,6 +163,26 @@ def test_without_a_number_to_believe_a_scan_grows(announced):
     assert found.shape == (3,)
 
 
+@pytest.mark.parametrize("planned", [None, [0, 1, 2]])
+def test_all_of_a_spread_scan_has_the_points_that_were_announced(planned):
+    positions = [axis(0, [0, 1, 2], planned), axis(0, [5, 6, 7])]
+    found = navigate(counted(3), positions, num_points=3)
+    assert (found.shape, found.growing) == ((3,), False)
+    assert [a.values.tolist() for a in found.axes] == [[0, 1, 2], [5, 6, 7]]
+
+
+def test_of_an_aborted_spread_scan_the_visited_points_are_there():
+    positions = [axis(0, [0, 1]), axis(0, [5, 6])]
+    found = navigate(np.array([1, 3]), positions, num_points=4)
+    assert (found.shape, found.growing) == ((2,), False)
+    assert found.index.tolist() == [0, 1]
+
+
+def test_a_spread_scan_without_a_point_grows():
+    found = navigate(counted(0), [axis(0, []), axis(0, [])], num_points=3)
+    assert (found.shape, found.growing) == ((0,), True)
+
+
 def test_more_rows_than_announced_lose_no_row():
     found = navigate(counted(4), [axis(0, [0, 1, 2, 3])], num_points=2)
     assert len(np.unique(found.index)) == 4

@@ -91,12 +91,14 @@ def _line(
     size = cast(int, num_points) if not growing else _distinct(seq_nums)
     if spread is None:
         spread = len(positions) > 1 or not _steady(positions)
+    ranked = growing
     if spread and not growing and not all(_complete(p, size) for p in positions):
         # Without the positions of the unvisited points there is nothing to plot
         # them at: a spread scan holds the points that were visited.
-        size, growing = min(size, _distinct(seq_nums)), True
+        size, ranked = min(size, _distinct(seq_nums)), True
+        growing = not size
     spread = spread or growing
-    wanted = _ranks(seq_nums) if growing else seq_nums - 1
+    wanted = _ranks(seq_nums) if ranked else seq_nums - 1
     index = last_wins(wanted, size)
     axes = tuple(
         Axis(
