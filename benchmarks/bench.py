@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -153,12 +154,27 @@ def put_into(page: Path, text: str) -> None:
     page.write_text(f"{before}{MARKS[0]}\n\n{text}\n\n{MARKS[1]}{after}")
 
 
+def _among(known: Iterable[str]) -> Callable[[str], list[str]]:
+    """Reads names with commas between them."""
+
+    def read(text: str) -> list[str]:
+        found = text.split(",")
+        wrong = [name for name in found if name not in known]
+        if wrong:
+            raise argparse.ArgumentTypeError(
+                f"{', '.join(wrong)}: there are {', '.join(known)}"
+            )
+        return found
+
+    return read
+
+
 def _options() -> Any:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--workloads", default=",".join(names()))
-    parser.add_argument("--subjects", default=",".join(SUBJECTS))
+    parser.add_argument("--workloads", type=_among(names()), default=names())
+    parser.add_argument("--subjects", type=_among(SUBJECTS), default=list(SUBJECTS))
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--markdown", type=Path, help="page to put the tables into")
@@ -174,15 +190,13 @@ def main() -> None:
         subject, name, scale, folder = options.one
         print(json.dumps(measure(subject, name, float(scale), Path(folder))))
         return
-    subjects = options.subjects.split(",")
+    subjects = options.subjects
     if "msgpack" in subjects and not find_spec("suitcase"):
         print("no suitcase-msgpack here: pip install suitcase-msgpack", file=sys.stderr)
         subjects.remove("msgpack")
     tables: list[str] = []
     if options.only != "reading":
-        found = compare(
-            subjects, options.workloads.split(","), options.scale, options.repetitions
-        )
+        found = compare(subjects, options.workloads, options.scale, options.repetitions)
         tables.append(table(found))
     if options.only != "writing":
         tables.append(reading_table(options.scale, options.scans, options.repetitions))
