@@ -335,7 +335,7 @@ class Layout:
             if _FAMILIES.get(str(kind)) not in families:
                 return False
         return all(
-            name in attributes and self.decode(attributes[name]) == value
+            self.decode(attributes.get(name)) == value
             for name, value in row.const.items()
             if name in ("type", "data_type") and value
         )
