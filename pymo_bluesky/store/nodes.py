@@ -243,7 +243,7 @@ class Node:
         if costly:
             raise FormatError(f"{printable(self.path)}: {costly}")
         try:
-            return self._object.array[key]
+            return self._object.read(key)
         except MemoryError as error:
             raise FormatError(
                 f"{printable(self.path)} needs more memory than there is; read it in "

@@ -6,12 +6,13 @@ takes some 5 µs, and its own ways to an attribute make four or five of them.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5i, h5o, h5t  # pyright: ignore[reportAttributeAccessIssue]
+from h5py import h5a, h5i, h5o, h5s, h5t  # pyright: ignore[reportAttributeAccessIssue]
 
 __all__ = ["LONGEST", "HDF5Object", "fixed_text", "opened"]
 
@@ -92,6 +93,23 @@ class HDF5Object:
         if self._array is None:
             self._array = h5py.Dataset(self.id, readonly=self.unchanging)
         return self._array
+
+    def read(self, key: Any) -> Any:
+        """Part of an array, as h5py gives it."""
+        whole = self._numbers() if isinstance(key, tuple) and not key else None
+        return self.array[key] if whole is None else whole
+
+    def _numbers(self) -> np.ndarray | None:
+        """All of an array of plain numbers: h5py's way there takes 0.1 ms."""
+        shape, dtype = self.shape, self.dtype
+        # h5py does not see to it that an array has room for what HDF5 writes there.
+        if not (self.unchanging and shape and math.prod(shape) and dtype.isnative):
+            return None
+        if dtype.kind not in "iuf" or dtype.metadata or dtype.subdtype:
+            return None
+        values = np.empty(shape, dtype)
+        self.id.read(h5s.ALL, h5s.ALL, values)
+        return values
 
     def attribute_names(self) -> list[bytes]:
         """Names of its attributes, in the order in which h5py lists them."""
