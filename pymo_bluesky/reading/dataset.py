@@ -22,7 +22,6 @@ from ..layouts.pickled import plain_value
 from ..layouts.recognising import Seen, Watch, look, roots
 from ..layouts.table import Role
 from ..replaying.loose import has_documents, loose_documents, loose_ends, stored_index
-from ..settings import Parameter
 from ..store.nodes import Node
 from ..store.opening import LazyArray, Source, Tree
 from ..store.rules import MEMORY
@@ -33,6 +32,7 @@ from .showing import dataset_twig
 from .stream import parsed_settings
 
 if TYPE_CHECKING:
+    from ..settings import Parameter
     from ..synthesis import Origin
 
 DAMAGE = (LookupError, TypeError, ValueError, AttributeError, RuntimeError)
