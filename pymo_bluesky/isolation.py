@@ -271,6 +271,9 @@ def serve(handle: int, memory: int, seconds: float) -> None:
         As in `Limits`.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asked decides what ends
+    # numpy, before there is a limit: where its import fails for want of memory, it
+    # tells of a bad install.
+    import_module(f"{__package__}.values")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if memory:
         _, hardest = resource.getrlimit(resource.RLIMIT_AS)
