@@ -26,9 +26,10 @@ from importlib import import_module
 from multiprocessing.connection import Connection, Pipe
 from typing import Any, Self
 
+import msgpack
+
 from . import errors
 from .errors import CrashError, PymoError, printable
-from .values import pack, unpack
 
 __all__ = ["Limits", "Worker", "run_each", "run_isolated", "serve"]
 
@@ -270,6 +271,9 @@ def serve(handle: int, memory: int, seconds: float) -> None:
         As in `Limits`.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asked decides what ends
+    # numpy, before there is a limit: where its import fails for want of memory, it
+    # tells of a bad install.
+    import_module(f"{__package__}.values")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if memory:
         _, hardest = resource.getrlimit(resource.RLIMIT_AS)
@@ -332,14 +336,48 @@ def _plain(value: Any) -> Any:
 
 
 def _send(pipe: Connection, message: Any) -> None:
-    blobs: list[memoryview] = []
-    body = pack(message, blobs)
-    pipe.send_bytes(pack([len(blob) for blob in blobs]))
+    body, blobs = _packed(message)
+    pipe.send_bytes(msgpack.packb([len(blob) for blob in blobs]))
     for part in (body, *blobs):
         pipe.send_bytes(part)
 
 
 def _receive(pipe: Connection) -> Any:
-    sizes = unpack(pipe.recv_bytes())
+    sizes = _unpacked(pipe.recv_bytes(), [])
     body = pipe.recv_bytes()
-    return unpack(body, [pipe.recv_bytes() for _ in sizes])
+    return _unpacked(body, [pipe.recv_bytes() for _ in sizes])
+
+
+# `values` brings numpy, a tenth of a second that who only lists files can do without.
+# What it packs of texts, numbers and lists is what msgpack makes of them.
+
+
+def _packed(message: Any) -> tuple[bytes, list[memoryview]]:
+    try:
+        packed = msgpack.packb(
+            message, strict_types=True, unicode_errors="surrogatepass"
+        )
+    except (TypeError, ValueError, OverflowError):
+        from .values import pack
+
+        blobs: list[memoryview] = []
+        return pack(message, blobs), blobs
+    return packed, []
+
+
+def _unpacked(data: bytes, blobs: list[bytes]) -> Any:
+    try:
+        return msgpack.unpackb(
+            data,
+            ext_hook=_not_plain,
+            strict_map_key=False,
+            unicode_errors="surrogatepass",
+        )
+    except (ValueError, TypeError, msgpack.UnpackException):
+        from .values import unpack
+
+        return unpack(data, blobs)
+
+
+def _not_plain(code: int, payload: bytes) -> Any:
+    raise ValueError("a value that is not of msgpack's own kinds")

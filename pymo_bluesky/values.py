@@ -171,9 +171,9 @@ def _hashable(key: Any) -> Any:
 
 def _tag_of(x: Any) -> str | None:
     """The awkward kind of a value that is not of JSON's own types, by its class."""
-    if isinstance(x, np.ma.MaskedArray):
-        return "masked"
     if isinstance(x, np.ndarray | np.generic):
+        if isinstance(x, np.ndarray) and isinstance(x, np.ma.MaskedArray):
+            return "masked"  # a module that is imported only when it is named
         kind = cast(np.dtype[Any], cast(Any, x).dtype)
         if isinstance(x, np.generic):
             if kind.hasobject:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import CrashError, Problem, PymoError
 from .entries import RETRY_SECONDS, Entry, File, Stamp
+from .kept import cache_folder
 from .looking import look_into
 
 if TYPE_CHECKING:
@@ -28,13 +29,15 @@ _SECONDS = 120.0
 _FEW = 32
 """Files below which one process, that stays, is faster than several new ones."""
 
-Starts = dict[Entry, Mapping[str, Any]]
+Starts = dict[Entry, str]
 
 
 def look_at(
     files: Mapping[Path, Stamp], known: Mapping[Path, File]
 ) -> Generator[tuple[Path, File, Starts], None, None]:
-    """What files hold, and the start documents of their runs, as it is found.
+    """What files hold, and the start documents of their runs as JSON, as it is found.
+
+    Those documents are given where they are kept.
 
     Parameters
     ----------
@@ -61,22 +64,24 @@ def look_at(
 
 def _answers(names: Iterable[str]) -> Iterator[tuple[str, Any]]:
     """What `look_into` says of each file, or the error that it ended with."""
-    jobs = [(name,) for name in names]
+    wanted = () if cache_folder() else (False,)  # nobody would keep the starts
+    jobs = [(name, *wanted) for name in names]
     if not jobs:
         return
-    from ..isolation import Limits, run_each  # numpy: what is known needs none
+    from ..isolation import Limits, run_each  # what is known needs none
 
     if len(jobs) >= _FEW:
         workers = min(len(os.sched_getaffinity(0)), len(jobs) // (_FEW // 2))
         limits = Limits(seconds=_SECONDS)
-        for (name,), answer in run_each(
+        for (name, *_), answer in run_each(
             look_into, jobs, workers=workers, limits=limits
         ):
             yield name, answer
         return
-    for (name,) in jobs:
+    for job in jobs:
+        name = job[0]
         try:
-            yield name, _worker(os.getpid()).call(look_into, name)
+            yield name, _worker(os.getpid()).call(look_into, *job)
         except PymoError as error:
             yield name, error
 
@@ -104,7 +109,7 @@ def _understood(path: Path, stamp: Stamp, answer: Any) -> tuple[File, Starts]:
         told = Problem(str(path), "warning", kind, str(answer))
         return File(stamp=stamp, problems=(told,), try_again=math.inf), {}
     starts: Starts = {
-        Entry.unpacked(path, parts): start for parts, start in answer["runs"]
+        Entry.unpacked(path, parts): str(start) for parts, start in answer["runs"]
     }
     problems = tuple(
         Problem(f"{path}{node}", *rest) for node, *rest in answer["problems"]

@@ -15,7 +15,7 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from ..errors import FormatError, Problem
 from .entries import Entry, File, Stamp
@@ -24,7 +24,6 @@ __all__ = ["Kept", "cache_folder"]
 
 _FORMAT = 1
 _PATIENCE = 5.0  # seconds that one program waits for another's writing
-_LONGEST_TEXT = 4096
 _DAMAGE = (LookupError, TypeError, ValueError, zlib.error)
 
 _TABLES = """
@@ -111,16 +110,16 @@ class Kept:
 
     def save(
         self,
-        files: Mapping[Path, tuple[File, Mapping[Entry, Mapping[str, Any]]]],
+        files: Mapping[Path, tuple[File, Mapping[Entry, str]]],
         gone: Iterable[Path] = (),
     ) -> None:
-        """Keep what was found in some files, and forget others."""
+        """Keep what was found in some files, starts as JSON, and forget others."""
         if self.path is None:
             return
         names = [(self._name(path),) for path in (*files, *gone)]
         rows = [(self._name(path), _packed(file)) for path, (file, _) in files.items()]
         starts = [
-            (self._name(entry.path), entry.node, _packed_start(start))
+            (self._name(entry.path), entry.node, zlib.compress(start.encode(), 1))
             for _, found in files.values()
             for entry, start in found.items()
         ]
@@ -207,12 +206,6 @@ def _packed(file: File) -> bytes:
     return json.dumps([list(file.stamp), entries, problems]).encode()
 
 
-def _packed_start(start: Mapping[str, Any]) -> bytes:
-    from ..values import to_json
-
-    return zlib.compress(to_json(_shortened(start)).encode(), 1)
-
-
 def _file_from(path: Path, data: bytes) -> File:
     stamp, entries, problems = json.loads(data)
     return File(
@@ -220,18 +213,3 @@ def _file_from(path: Path, data: bytes) -> File:
         entries=tuple(Entry.unpacked(path, parts) for parts in entries),
         problems=tuple(Problem(*parts) for parts in problems),
     )
-
-
-def _shortened(value: Any) -> Any:
-    """A document without its long texts: thumbnails, settings."""
-    if isinstance(value, dict):
-        members = cast(dict[Any, Any], value).items()
-        return {key: _shortened(part) for key, part in members if not _long(part)}
-    if isinstance(value, list):
-        items = cast(list[Any], value)
-        return [_shortened(part) for part in items if not _long(part)]
-    return value
-
-
-def _long(value: Any) -> bool:
-    return isinstance(value, str) and len(value) > _LONGEST_TEXT

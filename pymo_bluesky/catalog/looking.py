@@ -6,7 +6,7 @@ import fcntl
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import FormatError, Problem, PymoError, printable
 from .entries import Entry
@@ -16,24 +16,28 @@ if TYPE_CHECKING:
 
 __all__ = ["look_into", "start_of"]
 
+_LONGEST_TEXT = 4096
 # What reading a damaged file can raise beside errors of ours.
 _DAMAGE = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
 
-def look_into(path: str) -> dict[str, Any]:
+def look_into(path: str, starts: bool = True) -> dict[str, Any]:
     """What a file holds, so plain that another process can be told.
 
     Parameters
     ----------
     path
         Of the file.
+    starts
+        Whether start documents are wanted.
 
     Returns
     -------
     dict
-        ``runs``: of each run `Entry.packed` and its start document; ``problems``: of
-        each the node, severity, kind and message; ``again``: whether the file was kept
-        closed by another program or by its permissions, and may open later.
+        ``runs``: of each run `Entry.packed` and its start document as JSON, without
+        long texts (empty when it is not wanted); ``problems``: of each the node,
+        severity, kind and message; ``again``: whether the file was kept closed by
+        another program or by its permissions, and may open later.
     """
     if _held(path):
         return _unread(
@@ -45,14 +49,15 @@ def look_into(path: str) -> dict[str, Any]:
 
     runs: list[Any] = []
     problems: list[Problem] = []
+    file = Path(path)
     try:
-        with Dataset(Path(path)) as dataset:
+        with Dataset(file) as dataset:
             for scan in dataset.scans:
                 try:
                     start, status = dataset.ends(scan)
                     _check(start)
-                    entry = Entry.of(Path(path), scan.path, scan.name, start, status)
-                    runs.append([entry.packed(), dict(start)])
+                    entry = Entry.of(file, scan.path, scan.name, start, status)
+                    runs.append([entry.packed(), _kept(start) if starts else ""])
                 except (PymoError, *_DAMAGE) as error:
                     problems.append(
                         Problem(printable(scan.path), "warning", "no-run", str(error))
@@ -85,6 +90,27 @@ def start_of(entry: Entry) -> Mapping[str, Any]:
     raise FormatError(
         f"{entry.path} holds the run {entry.uid} no more; ask the catalog again"
     )
+
+
+def _kept(start: Mapping[str, Any]) -> str:
+    from ..values import to_json  # numpy: who asks another process needs none
+
+    return to_json(_shortened(start))
+
+
+def _shortened(value: Any) -> Any:
+    """A document without its long texts: thumbnails, settings."""
+    if isinstance(value, dict):
+        members = cast(dict[Any, Any], value).items()
+        return {key: _shortened(part) for key, part in members if not _long(part)}
+    if isinstance(value, list):
+        items = cast(list[Any], value)
+        return [_shortened(part) for part in items if not _long(part)]
+    return value
+
+
+def _long(value: Any) -> bool:
+    return isinstance(value, str) and len(value) > _LONGEST_TEXT
 
 
 def _check(start: Mapping[str, Any]) -> None:

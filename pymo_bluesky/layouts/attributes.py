@@ -173,7 +173,7 @@ def decode(stored: Any) -> Any:
         return stored
     if len(stored) > _MAX_TEXT:
         return stored
-    return _unwrapped(stored)
+    return _unwrapped(stored) if len(stored) > _SHORT else _short(stored)
 
 
 def decode_plain(stored: Any) -> Any:
@@ -193,6 +193,21 @@ def decode_plain(stored: Any) -> Any:
         except ValueError:
             return decode(stored)
     return decode(stored)
+
+
+def _short(text: str) -> Any:
+    """A short text unwrapped: nodes bear the same ones, scan after scan."""
+    try:
+        return _short_and_fixed(text)
+    except TypeError:
+        return _unwrapped(text)  # a list, which somebody may change
+
+
+@lru_cache(maxsize=4096)
+def _short_and_fixed(text: str) -> Any:
+    value = _unwrapped(text)
+    hash(value)
+    return value
 
 
 def _unwrapped(text: str) -> Any:

@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import LayoutError
-from ..settings import Dialect
 from .attributes import Decoded, decode, decode_plain, encode, misread
+
+if TYPE_CHECKING:
+    from ..settings import Dialect
 
 __all__ = ["Kind", "Layout", "Node", "Recognised", "Role", "Row"]
 
@@ -353,7 +355,7 @@ class Layout:
             if _FAMILIES.get(str(kind)) not in families:
                 return False
         return all(
-            name in attributes and self.decode(attributes[name]) == value
+            self.decode(attributes.get(name)) == value
             for name, value in row.const.items()
             if name in ("type", "data_type") and value
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,6 @@ from ..layouts.pickled import plain_value
 from ..layouts.recognising import Seen, Watch, look, roots
 from ..layouts.table import Role
 from ..replaying.loose import has_documents, loose_documents, loose_ends, stored_index
-from ..settings import Parameter
 from ..store.nodes import Node
 from ..store.opening import LazyArray, Source, Tree
 from ..store.rules import MEMORY
@@ -33,6 +32,7 @@ from .showing import dataset_twig
 from .stream import parsed_settings
 
 if TYPE_CHECKING:
+    from ..settings import Parameter
     from ..synthesis import Origin
 
 DAMAGE = (LookupError, TypeError, ValueError, AttributeError, RuntimeError)
@@ -220,7 +220,7 @@ class Dataset(Shown):
         left = {Role.DOCUMENTS, Role.LIVE} | ({Role.SCAN} if whole else set[Role]())
         with self._source.opened() as tree:
             seen = self._look(tree, path, role, watch, frozenset(left))
-            found = assemble(self._layout, seen, self._lazy, watch)
+            found = assemble(self._layout, seen, partial(self._lazy, tree), watch)
         self._nodes -= watch.met
         told = {printable(extra) for extra in self._watch.extras if whole}
         problems = tuple(
@@ -246,7 +246,8 @@ class Dataset(Shown):
             )
         return seen
 
-    def _lazy(self, node: Any) -> LazyArray:
+    def _lazy(self, tree: Tree, node: Any) -> LazyArray:
+        tree.keep(node)
         return LazyArray(self._source, node.path, node.shape, node.dtype)
 
     def documents(

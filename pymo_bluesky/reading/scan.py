@@ -16,7 +16,6 @@ from ..layouts.assembling import Assembled
 from ..layouts.dates import read_date
 from ..layouts.table import Role
 from ..model import Array, Axis
-from ..settings import Parameter, Roi
 from ..twigs import Shown, Twig, drawn
 from .showing import scan_twig
 from .stream import Module, Stream, described, parsed_settings
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..labelled import Chunks
+    from ..settings import Parameter, Roi
 
 __all__ = ["Content", "Place", "Scan", "ScanFile", "Scans"]
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from ..errors import FormatError
 from ..model import Array, Axis, Channel
-from ..settings import Parameter
 from ..twigs import Twig
 from .stream import Module, Stream, times
 
 if TYPE_CHECKING:
+    from ..settings import Parameter
     from .dataset import Dataset
     from .scan import Scan
 

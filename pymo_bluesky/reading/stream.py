@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import FormatError, Problem, printable
 from ..model import Array, Axis, Branch, Channel
 from ..model import Module as ModuleModel
-from ..settings import Parameter, Roi, from_xml, rois_from_xml
+
+if TYPE_CHECKING:
+    from ..settings import Parameter, Roi
 
 __all__ = ["Module", "Stream", "described", "parsed_settings", "times"]
 
@@ -51,7 +54,11 @@ class Module:
     @property
     def rois(self) -> tuple[Roi, ...]:
         """Regions of interest of its viewers."""
-        return rois_from_xml(self.settings) if self.settings else ()
+        if not self.settings:
+            return ()
+        from ..settings import rois_from_xml
+
+        return rois_from_xml(self.settings)
 
     @property
     def history(self) -> tuple[tuple[float, Parameter | None], ...]:
@@ -134,6 +141,8 @@ def parsed_settings(xml: bytes, where: str) -> tuple[Parameter | None, Problem |
     """A settings tree, or why it cannot be read; both None when there is none."""
     if not xml:
         return None, None
+    from ..settings import from_xml  # few who look at scans look there
+
     try:
         return from_xml(xml), None
     except FormatError as error:

@@ -42,9 +42,10 @@ def text_lines(scan: ScanNode, name: str) -> Iterator[bytes]:
 
 def lines_of(node: ScanNode) -> Iterator[bytes]:
     """Lines of a text that is stored as numbers, shape (n,), read piece by piece."""
-    rest = b""
-    for at in range(0, node.shape[0], _TEXT):
-        lines = (rest + np.asarray(node[at : at + _TEXT]).tobytes()).split(b"\n")
+    rest, size = b"", node.shape[0]
+    for at in range(0, size, _TEXT):
+        piece = node[()] if size <= _TEXT else node[at : at + _TEXT]
+        lines = (rest + np.asarray(piece).tobytes()).split(b"\n")
         rest = lines.pop()
         yield from lines
     if rest:

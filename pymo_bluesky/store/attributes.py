@@ -39,7 +39,7 @@ class Attributes(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._known:
-            value = self._node.attribute(self._raw(name))
+            value = self._read(name)
             self._size += len(name) + size_of(value)
             if self._address is None:
                 self._address = self._node.address
@@ -58,11 +58,13 @@ class Attributes(Mapping[str, Any]):
             return name in self._names
         return self._node.has_attribute(name) or name in self._names
 
-    def _raw(self, name: str) -> str | bytes:
-        """A name as it is stored; all are listed only for one that is not found so."""
-        if "_names" not in self.__dict__ and self._node.has_attribute(name):
-            return name
-        return self._names[name]
+    def _read(self, name: str) -> Any:
+        """A value; all are listed only for a name that is not found as it is."""
+        if "_names" not in self.__dict__:
+            value = self._node.attribute(name)
+            if value is not None or self._node.has_attribute(name):
+                return value
+        return self._node.attribute(self._names[name])
 
 
 def _by_text(names: list[str | bytes]) -> dict[str, str | bytes]:

@@ -6,24 +6,25 @@ read, and what a read would cost is reckoned before anything is allocated.
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
-from h5py import h5i, h5l, h5o  # pyright: ignore[reportAttributeAccessIssue]
+from h5py import h5l, h5o  # pyright: ignore[reportAttributeAccessIssue]
 
 from ..errors import FormatError, PymoError, printable
 from .attributes import Attributes, as_text, size_of
+from .objects import LONGEST, HDF5Object, fixed_text
 from .reckoning import refusal, rows_at_once, too_costly
 from .rules import Rules
 from .virtual import mapping
 
-__all__ = ["Link", "Listing", "Node", "damage_told"]
+__all__ = ["DamageTold", "Link", "Listing", "Node"]
 
 MAX_CHILDREN = 10_000
 """Nodes in one group; PyMoDAQ's numbering ends at 999 scans."""
@@ -40,18 +41,34 @@ _EMPTY = 1000
 _UNREADABLE = (OSError, RuntimeError, KeyError, TypeError, ValueError)
 
 
-@contextlib.contextmanager
-def damage_told(path: str) -> Iterator[None]:
-    """What HDF5 says of damage, as an error that names the node."""
-    try:
-        yield
-    except (*_UNREADABLE, AttributeError, UnicodeError) as error:
-        if isinstance(error, PymoError):
-            raise
-        raise FormatError(
-            f"{printable(path)} is damaged ({type(error).__name__}: {error}); get "
-            "another copy of the file"
-        ) from error
+class DamageTold:
+    """What HDF5 says of damage, as an error that names the node.
+
+    A class, for it is entered hundreds of times in a look at a scan: a generator takes
+    five times as long.
+    """
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None or isinstance(error, PymoError):
+            return
+        if isinstance(error, (*_UNREADABLE, AttributeError, UnicodeError)):
+            raise FormatError(
+                f"{printable(self._path)} is damaged ({type(error).__name__}: "
+                f"{error}); get another copy of the file"
+            ) from error
 
 
 class Listing(NamedTuple):
@@ -83,7 +100,7 @@ class Node:
         What reading it may cost, and where it may lead.
     """
 
-    _object: Any
+    _object: Any  # `HDF5Object`; what was told of a node of another process
     path: str
     rules: Rules
 
@@ -95,13 +112,18 @@ class Node:
     @property
     def is_array(self) -> bool:
         """Whether it holds values."""
-        return isinstance(self._object, h5py.Dataset)
+        return self._object.is_array
+
+    @property
+    def is_unchanging(self) -> bool:
+        """Whether nobody can change it: its file was opened for reading."""
+        return self._object.unchanging
 
     @property
     def address(self) -> int:
         """Where it lies in the file: two names of one node have the same."""
-        with damage_told(self.path):
-            return int(h5o.get_info(self._object.id).addr)
+        with DamageTold(self.path):
+            return int(self._object.info.addr)
 
     # ------------------------------------------------------------------- attributes
 
@@ -121,7 +143,7 @@ class Node:
         return Attributes(self)
 
     def _count_attributes(self) -> None:
-        with damage_told(self.path):
+        with DamageTold(self.path):
             count = h5py.h5a.get_num_attrs(self._object.id)
             if count > MAX_ATTRIBUTES:
                 raise FormatError(
@@ -132,12 +154,12 @@ class Node:
     def attribute_names(self) -> list[str | bytes]:
         """Names of its attributes; those that are not UTF-8 as bytes."""
         self._count_attributes()
-        with damage_told(self.path):
-            return list(self._object.attrs)
+        with DamageTold(self.path):
+            return [_decoded(name) for name in self._object.attribute_names()]
 
     def has_attribute(self, name: str) -> bool:
         """Whether it has an attribute, without a look at the others."""
-        with damage_told(self.path):
+        with DamageTold(self.path):
             return h5py.h5a.exists(self._object.id, name.encode())
 
     def attribute(self, name: str | bytes) -> Any:
@@ -152,13 +174,13 @@ class Node:
     @property
     def shape(self) -> tuple[int, ...]:
         """Of an array."""
-        with damage_told(self.path):
+        with DamageTold(self.path):
             return tuple(self._object.shape or ())
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Of an array."""
-        with damage_told(self.path):
+        with DamageTold(self.path):
             return self._object.dtype
 
     def refusal(self) -> str:
@@ -179,8 +201,8 @@ class Node:
         """Arrays in other files that the values of an array are taken from."""
         if not self.is_array or not self._object.is_virtual:
             return ()
-        with damage_told(self.path):
-            plist = self._object.id.get_create_plist()
+        with DamageTold(self.path):
+            plist = self._object.properties
             found = {
                 Link(
                     plist.get_virtual_filename(n).replace("%%", "%"),
@@ -193,14 +215,17 @@ class Node:
 
     def mapping(self) -> bytes:
         """Which part of which file each part of a virtual array is taken from."""
-        with damage_told(self.path):
-            return mapping(self._object.id.get_create_plist())
+        with DamageTold(self.path):
+            return mapping(self._object.properties)
 
     @property
     def lost_links(self) -> tuple[str, ...]:
         """Those of them that are not there: HDF5 shows fill values in their place."""
-        folder = Path(self._object.file.filename).parent
-        return tuple(name for name in self.links if not (folder / name).is_file())
+        links = self.links
+        if not links:
+            return ()
+        folder = Path(self._object.array.file.filename).parent
+        return tuple(name for name in links if not (folder / name).is_file())
 
     def __getitem__(self, key: Any) -> Any:
         """Part of an array, as numpy array.
@@ -213,12 +238,12 @@ class Node:
         reason = self.refusal()
         if reason:
             raise FormatError(f"{printable(self.path)} is not read: {reason}")
-        with damage_told(self.path):
+        with DamageTold(self.path):
             costly = too_costly(self._object, key, self.rules)
         if costly:
             raise FormatError(f"{printable(self.path)}: {costly}")
         try:
-            return self._object[key]
+            return self._object.read(key)
         except MemoryError as error:
             raise FormatError(
                 f"{printable(self.path)} needs more memory than there is; read it in "
@@ -233,7 +258,7 @@ class Node:
 
     def rows_at_once(self) -> int:
         """How many values of variable length stay within the memory, however long."""
-        with damage_told(self.path):
+        with DamageTold(self.path):
             return rows_at_once(self._object, self.rules)
 
     def texts(self) -> Iterator[bytes]:
@@ -291,13 +316,15 @@ class Node:
         return [as_text(name) for name in self._names()]
 
     def _names(self) -> list[str | bytes]:
-        with damage_told(self.path):
-            if len(self._object) > MAX_CHILDREN:
+        with DamageTold(self.path):
+            count = self._object.id.get_num_objs()
+            if count > MAX_CHILDREN:
                 raise FormatError(
-                    f"{printable(self.path)} holds {len(self._object):,} nodes; at "
-                    f"most {MAX_CHILDREN:,} were expected in one group"
+                    f"{printable(self.path)} holds {count:,} nodes; at most "
+                    f"{MAX_CHILDREN:,} were expected in one group"
                 )
-            return sorted(self._object, key=as_text)
+            names = list(self._object.id)
+            return sorted(map(_decoded, names), key=as_text)
 
     def get(self, path: str) -> Node | None:
         """A node below, by its relative path; None when there is none."""
@@ -312,7 +339,6 @@ class Node:
     def _child(self, name: str | bytes) -> Node | str:
         """What hangs below under a name, or why it is not read."""
         key = name if isinstance(name, bytes) else name.encode("utf-8")
-        # By the low-level calls: a listing of a thousand scans is made of these.
         try:
             here = self._object.id
             kind = here.links.get_info(key).type
@@ -321,30 +347,34 @@ class Node:
             if kind == h5l.TYPE_SOFT:
                 return "a soft link, which is not followed"
             found = h5o.open(here, key)
-            if isinstance(found, h5py.h5g.GroupID):
-                found = h5py.Group(found)
-            elif isinstance(found, h5py.h5d.DatasetID):
-                found = h5py.Dataset(found, readonly=_is_read_only(found))
         except (*_UNREADABLE, UnicodeError) as error:
             return f"damaged ({error})"
-        if isinstance(found, h5py.Group | h5py.Dataset):
+        if isinstance(found, h5py.h5g.GroupID | h5py.h5d.DatasetID):
             path = f"{self.path.rstrip('/')}/{as_text(name)}"
-            return Node(found, path, self.rules)
+            known = HDF5Object(found, unchanging=self._object.unchanging)
+            return Node(known, path, self.rules)
         return "neither a group nor an array"
 
 
-def _is_read_only(found: Any) -> bool:
-    """Whether h5py may keep the shape of an array: nobody can change it."""
-    return h5i.get_file_id(found).get_intent() == h5py.h5f.ACC_RDONLY
+def _decoded(name: bytes) -> str | bytes:
+    """A name as h5py gives it: those that are not UTF-8 stay bytes."""
+    try:
+        return name.decode("utf-8")
+    except UnicodeDecodeError:
+        return name
 
 
-def _attribute(node: Any, name: str | bytes, rules: Rules) -> Any:
+def _attribute(node: HDF5Object, name: str | bytes, rules: Rules) -> Any:
     """A value as numpy has it, text as str or bytes; NUL bytes within it are kept."""
     raw = name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")
     handle = h5py.h5a.open(node.id, raw)
     extent = handle.get_space().get_simple_extent_type()
     if extent == h5py.h5s.NULL:
         return ""
+    if extent == h5py.h5s.SCALAR and rules.text >= LONGEST:
+        short = fixed_text(handle)
+        if short is not None:
+            return short
     kind = handle.get_type()
     text = isinstance(kind, h5py.h5t.TypeStringID) and not kind.is_variable_str()
     if text and extent == h5py.h5s.SCALAR:
@@ -363,5 +393,5 @@ def _attribute(node: Any, name: str | bytes, rules: Rules) -> Any:
             return None
         if math.prod(handle.shape) > rows_at_once(node, rules):
             return None  # many texts can share the same bytes of the file
-    value = node.attrs[name]
+    value = h5py.AttributeManager(node)[name]
     return None if size_of(value) > rules.text else value

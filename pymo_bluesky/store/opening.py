@@ -21,7 +21,8 @@ import numpy as np
 
 from ..allowed import Allowed, External
 from ..errors import FormatError, NotFoundError, printable
-from .nodes import Node, damage_told
+from .nodes import DamageTold, Node
+from .objects import opened
 from .rules import MEMORY, Rules
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ __all__ = ["LazyArray", "LazyNode", "Source", "Tree", "open_tree"]
 _BUSY = (errno.EAGAIN, errno.EACCES)
 _LOCK_TIMEOUT = 2.0
 _RETRY = 0.02
+_MOST_KEPT = 1000
+"""Nodes that a tree has at hand; each takes some KiB."""
 
 
 class Tree:
@@ -41,6 +44,7 @@ class Tree:
         self._file = file
         self._rules = rules or Rules()
         self._root: Node | None = None
+        self._known: dict[str, Node] = {}
 
     def close(self) -> None:
         """Let go of the file."""
@@ -50,8 +54,8 @@ class Tree:
     def root(self) -> Node:
         """Its root."""
         if self._root is None:
-            with damage_told("/"):
-                self._root = Node(self._file["/"], "/", self._rules)
+            with DamageTold("/"):
+                self._root = Node(opened(self._file["/"].id), "/", self._rules)
         return self._root
 
     @property
@@ -69,10 +73,27 @@ class Tree:
         """
         if path.strip("/") == "":
             return self.root
-        found = self.root.get(path)
+        found = self._known.get(path) or self._found(path)
         if found is None:
             raise NotFoundError(f"{self.name}: there is no {printable(path)}")
         return found
+
+    def keep(self, node: Node) -> None:
+        """Have a node at hand that will be asked for again by its path."""
+        if node.is_unchanging:
+            if len(self._known) == _MOST_KEPT:
+                self._known.clear()
+            self._known[node.path] = node
+
+    def _found(self, path: str) -> Node | None:
+        """A node by its path; others are asked for that lie beside it."""
+        parent, _, name = path.strip("/").rpartition("/")
+        above = self._known.get(f"/{parent}") if parent else self.root
+        if above is None:
+            above = self.root.get(parent)
+            if above is not None:
+                self.keep(above)
+        return None if above is None else above.get(name)
 
 
 class Source:

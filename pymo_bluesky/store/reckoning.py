@@ -9,9 +9,9 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
 
 from .filters import has_filter
+from .objects import HDF5Object
 from .rules import Rules
 
 __all__ = ["refusal", "rows_at_once", "too_costly"]
@@ -22,11 +22,11 @@ MAX_RATIO = 100
 _MOST_ROWS = 256
 
 
-def refusal(array: h5py.Dataset, rules: Rules) -> str:
+def refusal(array: HDF5Object, rules: Rules) -> str:
     """Why the values of an array are not read; empty when they are."""
     if array.shape is None:
         return "it has no values"
-    dtype, plist = array.dtype, array.id.get_create_plist()
+    dtype, plist = array.dtype, array.properties
     if plist.get_layout() == h5py.h5d.VIRTUAL or plist.get_external_count():
         leads = _leading(array, rules)
         if leads:
@@ -48,7 +48,7 @@ def refusal(array: h5py.Dataset, rules: Rules) -> str:
     return ""
 
 
-def _leading(array: h5py.Dataset, rules: Rules) -> str:
+def _leading(array: HDF5Object, rules: Rules) -> str:
     """Why the other files that an array leads to are not opened."""
     if not rules.allowed and array.is_virtual:
         return (
@@ -57,34 +57,34 @@ def _leading(array: h5py.Dataset, rules: Rules) -> str:
         )
     if not rules.allowed:
         return "its bytes lie in another file (external storage)"
-    address = int(h5o.get_info(array.id).addr)
+    address = int(array.info.addr)
     known = rules.stray(address)
     if known is None:
         from ..assets.following import stray  # few datasets lead to other files
 
-        return rules.note_stray(address, stray(array, rules.allowed))
+        return rules.note_stray(address, stray(array.array, rules.allowed))
     return known
 
 
-def too_costly(array: h5py.Dataset, key: Any, rules: Rules) -> str:
+def too_costly(array: HDF5Object, key: Any, rules: Rules) -> str:
     """Why a part of an array would blow up to fill the memory; empty: it does not."""
-    shape, item = tuple(array.shape), array.dtype.itemsize
+    shape, item = tuple(array.shape or ()), array.dtype.itemsize
     if array.dtype.hasobject:  # rows in the file's heap: none is longer than the file
         return _long_rows(array, key, rules)
     wanted = math.prod(shape) * item
     if wanted > rules.free:
         wanted = _selected(shape, key) * item
-    plist = array.id.get_create_plist()
+    plist = array.properties
     if plist.get_layout() == h5py.h5d.CHUNKED and plist.get_nfilters():
         # A chunk is unpacked whole.
         wanted = max(wanted, math.prod(plist.get_chunk()) * item)
     if wanted <= rules.free:
         return ""
     stored = int(array.id.get_storage_size())
-    if not array.external:  # many chunks can be the same bytes of the file
-        stored = min(stored, int(array.file.id.get_filesize()))
+    if not array.array.external:  # many chunks can be the same bytes of the file
+        stored = min(stored, array.file_size)
     if array.is_virtual:
-        stored = _stored_elsewhere(array)
+        stored = _stored_elsewhere(array.array)
     if wanted <= MAX_RATIO * stored:
         return ""
     return (
@@ -103,8 +103,8 @@ def _stored_elsewhere(array: h5py.Dataset) -> int:
     return found + int(array.file.id.get_filesize())
 
 
-def _long_rows(array: h5py.Dataset, key: Any, rules: Rules) -> str:
-    count = _selected(tuple(array.shape), key)
+def _long_rows(array: HDF5Object, key: Any, rules: Rules) -> str:
+    count = _selected(tuple(array.shape or ()), key)
     if count <= rows_at_once(array, rules):
         return ""
     return (
@@ -113,7 +113,7 @@ def _long_rows(array: h5py.Dataset, key: Any, rules: Rules) -> str:
     )
 
 
-def rows_at_once(node: Any, rules: Rules) -> int:
+def rows_at_once(node: HDF5Object, rules: Rules) -> int:
     """How many values of variable length stay within the memory, however long.
 
     Parameters
@@ -123,7 +123,7 @@ def rows_at_once(node: Any, rules: Rules) -> int:
     rules
         What reading may cost.
     """
-    size = max(1, int(node.file.id.get_filesize()))
+    size = max(1, node.file_size)
     return max(1, min(_MOST_ROWS, rules.memory // size))
 
 

@@ -17,10 +17,10 @@ import numpy as np
 
 from ..allowed import Allowed
 from ..dtypes import dtype_name, dtype_of
-from ..errors import CrashError, printable
+from ..errors import CrashError, NotFoundError, printable
 from ..isolation import Limits, Worker
 from .attributes import Attributes
-from .nodes import Link, Listing, Node, damage_told
+from .nodes import DamageTold, Link, Listing, Node
 from .opening import Source, Tree
 from .rules import Rules
 
@@ -109,6 +109,16 @@ class RemoteTree(Tree):
     def name(self) -> str:
         """Of the file."""
         return str(self._session.path)
+
+    def node(self, path: str) -> Node:
+        """A node by its path."""
+        found = self.root.get(path) if path.strip("/") else self.root
+        if found is None:
+            raise NotFoundError(f"{self.name}: there is no {printable(path)}")
+        return found
+
+    def keep(self, node: Node) -> None:
+        """Nodes of another process are asked for there."""
 
 
 class RemoteNode(Node):
@@ -237,7 +247,7 @@ def answer(
         )
         _open[key] = held, tree
     node = _open[key][1].node(path)
-    with damage_told(path):
+    with DamageTold(path):
         return _ANSWERS[what](node, *args)
 
 

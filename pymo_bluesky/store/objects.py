@@ -1,0 +1,161 @@
+"""Groups and arrays of an open file, by HDF5's low-level calls; knows no rules.
+
+A look at a scan asks some forty of them for 250 attributes. Each object that h5py makes
+takes some 5 µs, and its own ways to an attribute make four or five of them.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5a, h5i, h5o, h5s, h5t  # pyright: ignore[reportAttributeAccessIssue]
+
+__all__ = ["LONGEST", "HDF5Object", "fixed_text", "opened"]
+
+LONGEST = 2**12
+"""Bytes of a text that is read without a look at its type."""
+
+_OF_VARIABLE_LENGTH = frozenset(8 + address for address in (2, 4, 8, 16, 32))
+"""Bytes of what stands for a text of variable length, by those of an address: h5py
+would make a text of fixed length of it, cut off."""
+
+
+class HDF5Object:
+    """An open group or array.
+
+    Parameters
+    ----------
+    found
+        What h5py's low level has opened.
+    unchanging
+        Whether nobody can change it: then what it said is kept.
+
+    Attributes
+    ----------
+    id, unchanging, is_array
+        The same, and whether it holds values.
+    """
+
+    __slots__ = ("_array", "_info", "_kept", "_shape", "id", "is_array", "unchanging")
+
+    def __init__(self, found: Any, *, unchanging: bool) -> None:
+        self.id = found
+        self.unchanging = unchanging
+        self.is_array = isinstance(found, h5py.h5d.DatasetID)
+        self._info: Any = None
+        self._kept: Any = None
+        self._shape: Any = None
+        self._array: h5py.Dataset | None = None
+
+    @property
+    def info(self) -> Any:
+        """What HDF5 says of it: where it lies, among others."""
+        if self._info is None or not self.unchanging:
+            self._info = h5o.get_info(self.id)
+        return self._info
+
+    @property
+    def properties(self) -> Any:
+        """What it was created with."""
+        if self._kept is None:  # they never change
+            self._kept = self.id.get_create_plist()
+        return self._kept
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Of an array; None when it has no values."""
+        if self._shape is None or not self.unchanging:
+            self._shape = self.id.shape
+        return self._shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of an array."""
+        return self.id.dtype
+
+    @property
+    def is_virtual(self) -> bool:
+        """Whether the values of an array are taken from others."""
+        return self.properties.get_layout() == h5py.h5d.VIRTUAL
+
+    @property
+    def file_size(self) -> int:
+        """Bytes of the file."""
+        return int(h5i.get_file_id(self.id).get_filesize())
+
+    @property
+    def array(self) -> h5py.Dataset:
+        """An array, as h5py reads values."""
+        if self._array is None:
+            self._array = h5py.Dataset(self.id, readonly=self.unchanging)
+        return self._array
+
+    def read(self, key: Any) -> Any:
+        """Part of an array, as h5py gives it."""
+        whole = self._numbers() if isinstance(key, tuple) and not key else None
+        return self.array[key] if whole is None else whole
+
+    def _numbers(self) -> np.ndarray | None:
+        """All of an array of plain numbers: h5py's way there takes 0.1 ms."""
+        shape, dtype = self.shape, self.dtype
+        # h5py does not see to it that an array has room for what HDF5 writes there.
+        if not (self.unchanging and shape and math.prod(shape) and dtype.isnative):
+            return None
+        if dtype.kind not in "iuf" or dtype.metadata or dtype.subdtype:
+            return None
+        values = np.empty(shape, dtype)
+        self.id.read(h5s.ALL, h5s.ALL, values)
+        return values
+
+    def attribute_names(self) -> list[bytes]:
+        """Names of its attributes, in the order in which h5py lists them."""
+        names: list[bytes] = []
+        tracked = self.properties.get_attr_creation_order() & h5py.h5p.CRT_ORDER_TRACKED
+        order = h5py.h5.INDEX_CRT_ORDER if tracked else h5py.h5.INDEX_NAME
+        h5a.iterate(self.id, lambda name, *_: names.append(name), index_type=order)
+        return names
+
+
+def opened(found: Any) -> HDF5Object:
+    """An object that h5py's low level has opened, of whatever file."""
+    intent = h5i.get_file_id(found).get_intent()
+    return HDF5Object(found, unchanging=intent == h5py.h5f.ACC_RDONLY)
+
+
+@lru_cache(maxsize=1024)
+def _text_of(size: int) -> tuple[Any, np.dtype[Any]]:
+    """Types of a text of some bytes: HDF5's, and one of numpy's that takes them all."""
+    kind = h5t.C_S1.copy()
+    kind.set_size(size)
+    kind.set_cset(h5t.CSET_UTF8)
+    kind.set_strpad(h5t.STR_NULLPAD)
+    return kind, np.dtype((np.void, size))
+
+
+def fixed_text(attribute: Any) -> bytes | None:
+    """A short text of an attribute, as this library writes them; None: look closer.
+
+    Parameters
+    ----------
+    attribute
+        Open, and of a single value: h5py does not see to it that others fit.
+
+    HDF5 makes such a text of no other type but a text of fixed length, and leaves the
+    bytes of it alone, or puts NUL behind its end. So one that does not end with NUL is
+    what is stored, and its type need not be asked for, a quarter of the time.
+    """
+    try:
+        size = attribute.get_storage_size()
+        if size > LONGEST or size in _OF_VARIABLE_LENGTH:
+            return None
+        kind, dtype = _text_of(size)
+        data = np.zeros((), dtype)
+        attribute.read(data, mtype=kind)
+    except (OSError, RuntimeError, TypeError):
+        return None
+    text = data.tobytes()
+    return None if text.endswith(b"\0") else text
