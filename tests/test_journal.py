@@ -215,6 +215,17 @@ def test_a_journal_that_was_removed_takes_no_more(path):
             journal.append("event", {})
 
 
+def test_a_child_that_python_did_not_fork_does_not_write_either(path, monkeypatch):
+    """Nothing told it: a library forked, or another hook of the fork comes first."""
+    with JournalWriter(path, {"run": "r"}) as journal:
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+        assert not journal.is_ours
+        with pytest.raises(WriteError, match="fork"):
+            journal.append("event", {"uid": "e"})
+        monkeypatch.undo()
+    assert [name for name, _ in Journal(path)] == []
+
+
 def test_a_forked_child_does_not_write_into_its_parents_journal(path):
     with JournalWriter(path, ABOUT) as journal:
         pid = os.fork()

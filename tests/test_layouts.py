@@ -291,3 +291,9 @@ def test_a_pickle_of_containers_in_each_other_stays_bytes():
 )
 def test_what_pymodaq_wrote_is_understood(stored, value):
     assert decode(stored) == value
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+def test_what_is_given_beside_the_fields_counts_more(layout):
+    node = layout.place(Role.SCAN, "/", 0, title=0.5, extra={"TITLE": "the last"})
+    assert node.attributes["TITLE"] == "the last"

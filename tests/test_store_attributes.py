@@ -127,3 +127,60 @@ def test_a_node_asked_for_again_is_the_same_one(tmp_path):
     with source.opened() as tree:  # another time the file is opened
         assert tree.node("/a/b/c") is not node
         assert tree.node("/a/b/c")[1] == 1
+
+
+@pytest.mark.parametrize("chunks", [None, (50,)])
+def test_what_was_never_written_reads_as_zeros(file, chunks):
+    """And not as what lay in memory before."""
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    if chunks:
+        properties.set_chunk(chunks)
+    h5py.h5d.create(
+        file.id, b"x", h5t.NATIVE_DOUBLE, h5s.create_simple((100,)), properties
+    )
+    if chunks:
+        file["x"][0] = 5.0
+    path = file.filename
+    file.close()
+    left = [np.full(100, 7.0) for _ in range(100)]
+    with open_tree(path) as tree:
+        node = tree.node("/x")
+        del left
+        found = node[()]
+    assert not found[50:].any()
+
+
+def test_an_array_that_hdf5_caches_is_not_kept_open(file):
+    """8 MiB for each array in chunks, of which a file can have thousands."""
+    file["plain"] = np.zeros(3)
+    file.create_dataset("chunked", data=np.zeros(3), chunks=(3,))
+    path = file.filename
+    file.close()
+    with open_tree(path) as tree:
+        for name, is_kept in (("/plain", True), ("/chunked", False)):
+            node = tree.node(name)
+            tree.keep(node)
+            assert (tree.node(name) is node) is is_kept
+
+
+def test_a_node_is_not_taken_for_one_that_is_shown_so(file):
+    """A name that is not UTF-8 is shown with backslashes, which another can have."""
+    h5py.h5g.create(file.id, b"\xff")
+    h5py.h5g.create(file.id, b"\\xff").close()
+    file["\\xff"].attrs["mine"] = 1
+    path = file.filename
+    file.close()
+    with open_tree(path) as tree:
+        for node in tree.root.children():
+            tree.keep(node)
+        assert tree.node("/\\xff").attributes["mine"] == 1
+
+
+def test_an_array_holds_no_nodes(file):
+    file["x"] = np.zeros(3)
+    path = file.filename
+    file.close()
+    with open_tree(path) as tree:
+        node = tree.node("/x")
+        assert (node.names(), list(node.children())) == ([], [])

@@ -42,11 +42,6 @@ class JournalWriter:
     about
         What it is for: run uid, dataset, layout, options of the writer.
 
-    Attributes
-    ----------
-    is_ours
-        Whether this process may write; a child that was forked may not.
-
     Raises
     ------
     WriteError
@@ -74,7 +69,6 @@ class JournalWriter:
         self._look_at = 0.0
         self._torn = False
         self._pid = os.getpid()
-        self.is_ours = True
         self._size = 0
         self._synced = 0
         self._sync_error: OSError | None = None
@@ -94,6 +88,11 @@ class JournalWriter:
         """Bytes safely written."""
         return self._size
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process may write; a child that was forked may not."""
+        return self._pid == os.getpid()
+
     def require_ours(self) -> None:
         """Raise WriteError in a child that was forked."""
         if not self.is_ours:
@@ -109,7 +108,7 @@ class JournalWriter:
     def write(self, parts: Sequence[Any]) -> None:
         """Write one document that `as_record` has taken apart."""
         # Before the lock: a forked child may have inherited it locked.
-        if not self.is_ours:
+        if self._pid != os.getpid():
             self.require_ours()
         # Log records come from any thread.
         with self._lock:
@@ -237,9 +236,9 @@ class JournalWriter:
 
     def _let_go(self) -> None:
         self._look_at = 0.0  # so that the next write finds it closed
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
 
     def __enter__(self) -> Self:
         return self
@@ -257,8 +256,8 @@ def _watch_forks() -> None:
 
     def let_go() -> None:
         for journal in _open:
-            journal.is_ours = False
-            journal._let_go()  # pyright: ignore[reportPrivateUsage] # noqa: SLF001
+            with contextlib.suppress(OSError):  # the others are to be closed, too
+                journal._let_go()  # pyright: ignore[reportPrivateUsage] # noqa: SLF001
 
     os.register_at_fork(after_in_child=let_go)
 

@@ -282,18 +282,19 @@ class Layout:
         stored = partial(_stored, row, self.wrapped)
         const, default = _always(row, self.wrapped)
         attributes: dict[str, Any] = {"CLASS": kind.value, **const}
+        given: dict[str, Any] = {}
         for attribute, known in row.fields.items():
             if known in fields:
-                attributes[attribute] = stored(attribute, fields.pop(known))
+                attributes[attribute] = given[attribute] = fields.pop(known)
             elif attribute in default:
                 attributes[attribute] = default[attribute]
-        for attribute, value in fields.pop("extra", {}).items():
-            attributes[attribute] = stored(attribute, value)
+        given |= fields.pop("extra", {})
         if fields:
             raise LayoutError(
                 f"a {role.value} of layout {self.name!r} has no attribute for "
                 f"{', '.join(sorted(fields))}"
             )
+        attributes |= {name: stored(name, value) for name, value in given.items()}
         return Node(self.path(role, parent, number, called), kind, attributes)
 
     def path(

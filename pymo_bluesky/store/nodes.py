@@ -115,9 +115,16 @@ class Node:
         return self._object.is_array
 
     @property
-    def is_unchanging(self) -> bool:
-        """Whether nobody can change it: its file was opened for reading."""
-        return self._object.unchanging
+    def can_be_kept(self) -> bool:
+        """Whether it may stay open, and be known by its path.
+
+        Nobody can change it, it takes little memory, and no other node is shown so: a
+        name that is not UTF-8 is shown with backslashes.
+        """
+        if not self._object.unchanging or "\\" in self.path:
+            return False
+        with DamageTold(self.path):
+            return not self._object.is_chunked
 
     @property
     def address(self) -> int:
@@ -316,6 +323,8 @@ class Node:
         return [as_text(name) for name in self._names()]
 
     def _names(self) -> list[str | bytes]:
+        if self.is_array:
+            return []
         with DamageTold(self.path):
             count = self._object.id.get_num_objs()
             if count > MAX_CHILDREN:

@@ -78,6 +78,11 @@ class HDF5Object:
         return self.id.dtype
 
     @property
+    def is_chunked(self) -> bool:
+        """Whether HDF5 keeps some of its values in memory while it is open: 8 MiB."""
+        return self.is_array and self.properties.get_layout() == h5py.h5d.CHUNKED
+
+    @property
     def is_virtual(self) -> bool:
         """Whether the values of an array are taken from others."""
         return self.properties.get_layout() == h5py.h5d.VIRTUAL
@@ -107,7 +112,8 @@ class HDF5Object:
             return None
         if dtype.kind not in "iuf" or dtype.metadata or dtype.subdtype:
             return None
-        values = np.empty(shape, dtype)
+        # HDF5 leaves alone what was never written, and is not to be filled.
+        values = np.zeros(shape, dtype)
         self.id.read(h5s.ALL, h5s.ALL, values)
         return values
 

@@ -80,7 +80,7 @@ class Tree:
 
     def keep(self, node: Node) -> None:
         """Have a node at hand that will be asked for again by its path."""
-        if node.is_unchanging:
+        if node.can_be_kept:
             if len(self._known) == _MOST_KEPT:
                 self._known.clear()
             self._known[node.path] = node
