@@ -169,11 +169,9 @@ def _named(template: str, number: int, name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _number_of(row: Row, name: str) -> int | None:
-    for template in (row.name, *row.aliases):
-        match = _pattern(template, row.words).fullmatch(name)
-        if match:
-            return _number(match)
-    return None
+    patterns = (_pattern(each, row.words) for each in (row.name, *row.aliases))
+    match = next(filter(None, (each.fullmatch(name) for each in patterns)), None)
+    return None if match is None else _number(match)
 
 
 @lru_cache
@@ -277,12 +275,11 @@ class Layout:
         >>> PYMODAQ5.place(Role.SCAN, "/RawData", 2).path
         '/RawData/Scan002'
         """
-        row = self.row(role)
+        row, wrapped = self.row(role), self.wrapped
         kind = fields.pop("kind", row.kinds[0])
-        stored = partial(_stored, row, self.wrapped)
-        const, default = _always(row, self.wrapped)
-        attributes: dict[str, Any] = {"CLASS": kind.value, **const}
+        const, default = _always(row, wrapped)
         given: dict[str, Any] = {}
+        attributes: dict[str, Any] = {"CLASS": kind.value, **const}
         for attribute, known in row.fields.items():
             if known in fields:
                 attributes[attribute] = given[attribute] = fields.pop(known)
@@ -294,7 +291,7 @@ class Layout:
                 f"a {role.value} of layout {self.name!r} has no attribute for "
                 f"{', '.join(sorted(fields))}"
             )
-        attributes |= {name: stored(name, value) for name, value in given.items()}
+        attributes |= {n: _stored(row, wrapped, n, v) for n, v in given.items()}
         return Node(self.path(role, parent, number, called), kind, attributes)
 
     def path(

@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from .nodes import Node
 
-__all__ = ["Attributes", "as_text", "size_of"]
+__all__ = ["Attributes", "as_text", "decoded", "size_of"]
 
 
 class Attributes(Mapping[str, Any]):
@@ -69,6 +69,14 @@ class Attributes(Mapping[str, Any]):
 
 def _by_text(names: list[str | bytes]) -> dict[str, str | bytes]:
     return {as_text(name): name for name in names}
+
+
+def decoded(name: bytes) -> str | bytes:
+    """A name as h5py gives it: those that are not UTF-8 stay bytes."""
+    try:
+        return name.decode("utf-8")
+    except UnicodeDecodeError:
+        return name
 
 
 def as_text(name: str | bytes) -> str:

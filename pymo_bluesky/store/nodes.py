@@ -18,7 +18,7 @@ import numpy as np
 from h5py import h5l, h5o  # pyright: ignore[reportAttributeAccessIssue]
 
 from ..errors import FormatError, PymoError, printable
-from .attributes import Attributes, as_text, size_of
+from .attributes import Attributes, as_text, decoded, size_of
 from .objects import LONGEST, HDF5Object, fixed_text
 from .reckoning import refusal, rows_at_once, too_costly
 from .rules import Rules
@@ -162,7 +162,7 @@ class Node:
         """Names of its attributes; those that are not UTF-8 as bytes."""
         self._count_attributes()
         with DamageTold(self.path):
-            return [_decoded(name) for name in self._object.attribute_names()]
+            return [decoded(name) for name in self._object.attribute_names()]
 
     def has_attribute(self, name: str) -> bool:
         """Whether it has an attribute, without a look at the others."""
@@ -333,7 +333,7 @@ class Node:
                     f"{MAX_CHILDREN:,} were expected in one group"
                 )
             names = list(self._object.id)
-            return sorted(map(_decoded, names), key=as_text)
+            return sorted(map(decoded, names), key=as_text)
 
     def get(self, path: str) -> Node | None:
         """A node below, by its relative path; None when there is none."""
@@ -363,14 +363,6 @@ class Node:
             known = HDF5Object(found, unchanging=self._object.unchanging)
             return Node(known, path, self.rules)
         return "neither a group nor an array"
-
-
-def _decoded(name: bytes) -> str | bytes:
-    """A name as h5py gives it: those that are not UTF-8 stay bytes."""
-    try:
-        return name.decode("utf-8")
-    except UnicodeDecodeError:
-        return name
 
 
 def _attribute(node: HDF5Object, name: str | bytes, rules: Rules) -> Any:

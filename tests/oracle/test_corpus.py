@@ -81,7 +81,7 @@ def test_each_value_lies_where_its_setpoints_say(pymodaq5, name, tmp_path):
 def test_scattered_points_are_kept_in_their_order(pymodaq5, tmp_path):
     events = readings(load(stream("p08")))
     verdict = pymodaq5.check(exported(stream("p08"), tmp_path, "pymodaq5"), "--values")
-    detector = nodes(verdict)["/RawData/Scan000/Detector000/Data0D/CH00/EnlData00"]
+    detector = nodes(verdict)["/RawData/Scan000/Detector000/Data0D/CH00/Data00"]
     assert detector["distribution"] == "spread"
     assert [axis["label"] for axis in detector["axes"]] == ["motor1", "motor2"]
     np.testing.assert_array_equal(detector["values"], [e["det4"] for e in events])
