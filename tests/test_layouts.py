@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pymo_bluesky.errors import LayoutError
-from pymo_bluesky.layouts import LAYOUTS, Role, layout_named
+from pymo_bluesky.layouts import LAYOUTS, Role, layout_named, table
 from pymo_bluesky.layouts.attributes import decode, decode_plain, encode
 
 LETTERED = ("{X}", "{x}")
@@ -297,3 +297,10 @@ def test_what_pymodaq_wrote_is_understood(stored, value):
 def test_what_is_given_beside_the_fields_counts_more(layout):
     node = layout.place(Role.SCAN, "/", 0, title=0.5, extra={"TITLE": "the last"})
     assert node.attributes["TITLE"] == "the last"
+
+
+def test_long_names_of_strangers_are_not_remembered():
+    row = layout_named("pymodaq5").row(Role.SCAN)
+    before = table._number_of.cache_info().currsize
+    assert row.number_of(f"Scan{'0' * 80}7") == 7
+    assert table._number_of.cache_info().currsize == before

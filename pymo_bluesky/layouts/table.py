@@ -150,7 +150,8 @@ class Row:
 
         Names are compared as PyMoDAQ does: without regard to case.
         """
-        return _number_of(self, name)
+        # Longer names are strangers', and not kept.
+        return (_number_of if len(name) < 64 else _number_of.__wrapped__)(self, name)
 
 
 @lru_cache(maxsize=4096)
