@@ -158,10 +158,10 @@ class Ledger:
 
 
 def _about(attributes: Mapping[str, Any], *, is_array: bool) -> int | None:
-    if all(type(value) is str for value in attributes.values()):  # else 1 is True
-        items = tuple(attributes.items())
-        if sum(map(len, attributes.values())) < _MOST_REMEMBERED:
-            return _about_texts(items, is_array)
+    values = attributes.values()
+    texts = all(type(value) is str for value in values)  # else 1 is True
+    if texts and sum(map(len, values)) < _MOST_REMEMBERED:
+        return _about_texts(tuple(attributes.items()), is_array)
     return _reckoned(attributes, is_array=is_array)
 
 

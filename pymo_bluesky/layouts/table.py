@@ -198,7 +198,7 @@ def _number(match: re.Match[str]) -> int:
     return int(found.get("n") or 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Layout:
     """One generation of PyMoDAQ files: its table, and four facts that shape the tree.
 
@@ -276,9 +276,9 @@ class Layout:
         >>> PYMODAQ5.place(Role.SCAN, "/RawData", 2).path
         '/RawData/Scan002'
         """
-        row, wrapped = self.row(role), self.wrapped
+        row = self.row(role)
         kind = fields.pop("kind", row.kinds[0])
-        const, default = _always(row, wrapped)
+        const, default = _always(self, row)
         given: dict[str, Any] = {}
         attributes: dict[str, Any] = {"CLASS": kind.value, **const}
         for attribute, known in row.fields.items():
@@ -292,7 +292,7 @@ class Layout:
                 f"a {role.value} of layout {self.name!r} has no attribute for "
                 f"{', '.join(sorted(fields))}"
             )
-        attributes |= {n: _stored(row, wrapped, n, v) for n, v in given.items()}
+        attributes |= _stored(self, row, given)
         return Node(self.path(role, parent, number, called), kind, attributes)
 
     def path(
@@ -374,21 +374,21 @@ _FAMILIES = {
 }
 
 
-def _stored(row: Row, wrapped: bool, name: str, value: Any) -> Any:
-    if name in row.raw and not (isinstance(value, str) and misread(value)):
-        return value
-    return encode(name, value) if wrapped else value
+def _stored(layout: Layout, row: Row, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes of a node of a row as they are stored."""
+    return {
+        name: value
+        if name in row.raw and not (isinstance(value, str) and misread(value))
+        else layout.encode(name, value)
+        for name, value in values.items()
+    }
 
 
 @lru_cache
-def _always(row: Row, wrapped: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+def _always(layout: Layout, row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
     """What any node of a row bears, as stored; and what it bears by default."""
-    given = {a: row.default[f] for a, f in row.fields.items() if f in row.default}
-    const, default = (
-        {name: _stored(row, wrapped, name, value) for name, value in each.items()}
-        for each in (row.const, given)
-    )
-    return const, default
+    default = {a: row.default[f] for a, f in row.fields.items() if f in row.default}
+    return _stored(layout, row, row.const), _stored(layout, row, default)
 
 
 def _known(row: Row, attributes: Mapping[str, Any]) -> dict[str, str]:

@@ -60,9 +60,9 @@ def raster(panel: Panel) -> bytes:
     if not any(np.isfinite(curve.values).any() for curve in panel.curves):
         return b""
     draw = {"image": _image, "points": _points, "value": _value}.get(panel.how, _lines)
-    if draw in (_image, _points):
-        return _png(draw(panel), 8, _PALETTES[panel.camera])
     pixels = draw(panel)
+    if draw in (_image, _points):
+        return _png(pixels, 8, _PALETTES[panel.camera])
     # Few colours: two pixels a byte. A PNG is stored as a text of four times its size.
     return _png(pixels[:, ::2] << 4 | pixels[:, 1::2], 4, _PLAIN)
 

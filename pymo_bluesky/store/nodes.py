@@ -19,7 +19,7 @@ from h5py import h5l, h5o  # pyright: ignore[reportAttributeAccessIssue]
 
 from ..errors import FormatError, PymoError, printable
 from .attributes import Attributes, as_text, decoded, size_of
-from .objects import LONGEST, HDF5Object, fixed_text
+from .objects import LONGEST, HDF5Object, short_text
 from .reckoning import refusal, rows_at_once, too_costly
 from .rules import Rules
 from .virtual import mapping
@@ -373,7 +373,7 @@ def _attribute(node: HDF5Object, name: str | bytes, rules: Rules) -> Any:
     if extent == h5py.h5s.NULL:
         return ""
     if extent == h5py.h5s.SCALAR and rules.text >= LONGEST:
-        short = fixed_text(handle)
+        short = short_text(handle)
         if short is not None:
             return short
     kind = handle.get_type()

@@ -12,9 +12,11 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5i, h5o, h5s, h5t  # pyright: ignore[reportAttributeAccessIssue]
+from h5py import h5a, h5i, h5o, h5s  # pyright: ignore[reportAttributeAccessIssue]
 
-__all__ = ["LONGEST", "HDF5Object", "fixed_text", "opened"]
+from .texts import text_type
+
+__all__ = ["LONGEST", "HDF5Object", "opened", "short_text"]
 
 LONGEST = 2**12
 """Bytes of a text that is read without a look at its type."""
@@ -133,16 +135,12 @@ def opened(found: Any) -> HDF5Object:
 
 
 @lru_cache(maxsize=1024)
-def _text_of(size: int) -> tuple[Any, np.dtype[Any]]:
-    """Types of a text of some bytes: HDF5's, and one of numpy's that takes them all."""
-    kind = h5t.C_S1.copy()
-    kind.set_size(size)
-    kind.set_cset(h5t.CSET_UTF8)
-    kind.set_strpad(h5t.STR_NULLPAD)
-    return kind, np.dtype((np.void, size))
+def _bytes_of(size: int) -> np.dtype[Any]:
+    """What takes all bytes of a text; `S` would drop NUL bytes at its end."""
+    return np.dtype((np.void, size))
 
 
-def fixed_text(attribute: Any) -> bytes | None:
+def short_text(attribute: Any) -> bytes | None:
     """A short text of an attribute, as this library writes them; None: look closer.
 
     Parameters
@@ -158,9 +156,8 @@ def fixed_text(attribute: Any) -> bytes | None:
         size = attribute.get_storage_size()
         if size > LONGEST or size in _OF_VARIABLE_LENGTH:
             return None
-        kind, dtype = _text_of(size)
-        data = np.zeros((), dtype)
-        attribute.read(data, mtype=kind)
+        data = np.zeros((), _bytes_of(size))
+        attribute.read(data, mtype=text_type(size))
     except (OSError, RuntimeError, TypeError):
         return None
     text = data.tobytes()

@@ -15,6 +15,7 @@ __all__ = [
     "fixed_text",
     "set_attributes",
     "set_text",
+    "text_type",
 ]
 
 _LONGEST = 60_000
@@ -89,7 +90,7 @@ def set_text(node: Any, name: str, data: bytes, *, new: bool) -> None:
     key = name.encode()
     if not new and h5py.h5a.exists(node, key):
         h5py.h5a.delete(node, key)
-    kind = _text_type(max(1, len(data)))
+    kind = text_type(max(1, len(data)))
     attribute = h5py.h5a.create(node, key, kind, _scalar())
     attribute.write(np.array(data, f"S{max(1, len(data))}"), mtype=kind)
 
@@ -100,7 +101,8 @@ def _scalar() -> Any:
 
 
 @functools.lru_cache(maxsize=512)
-def _text_type(size: int) -> Any:
+def text_type(size: int) -> Any:
+    """HDF5's type of a text of fixed length, as this library writes it, in bytes."""
     kind = h5py.h5t.C_S1.copy()
     kind.set_size(size)
     kind.set_cset(h5py.h5t.CSET_UTF8)
