@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 import struct
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -305,11 +305,11 @@ class RowPacker:
     >>> event = {"uid": "e" * 36, "time": 0.0, "seq_num": 1, "descriptor": "d1"}
     >>> event |= {"data": {"x": 0.5}, "timestamps": {"x": 0.0}}
     >>> packer = RowPacker(form_of(event))
-    >>> head, = packer.pack(event)
-    >>> len(head)
-    68
-    >>> packer.pack({**event, "data": {"x": 1}}) is None
-    True
+    >>> fixed, large = packer.pack(event)
+    >>> len(fixed), len(large)
+    (68, 0)
+    >>> packer.pack({**event, "data": {"x": 1}})
+    (None, ())
     """
 
     def __init__(self, form: Form) -> None:
@@ -321,19 +321,21 @@ class RowPacker:
             if s.container == "nd"
         ]
         codes = [_code_of(s) for s in form.signatures]
-        self._struct = struct.Struct(f"<{_UID}sdq{''.join(codes)}")
+        self._pack = struct.Struct(f"<{_UID}sdq{''.join(codes)}").pack
 
-    def pack(self, event: Mapping[str, Any]) -> list[bytes | memoryview] | None:
+    def pack(
+        self, event: Mapping[str, Any]
+    ) -> tuple[bytes | None, Sequence[memoryview]]:
         """Fixed part and large values of a row; None when the event is none."""
         form = self._form
         if tuple(event) != form.members:
-            return None
+            return _NO_ROW
         data, stamps = event["data"], event["timestamps"]
         filled = event.get("filled", _NONE)
         if not type(data) is type(stamps) is type(filled) is dict or filled:
-            return None
+            return _NO_ROW
         if tuple(data) != form.data or tuple(stamps) != form.timestamps:
-            return None
+            return _NO_ROW
         uid = event["uid"]
         values = [
             uid,
@@ -342,22 +344,19 @@ class RowPacker:
             *data.values(),
             *stamps.values(),
         ]
-        if tuple(map(type, values)) != self._types:
-            return None
-        if len(uid) != _UID or not uid.isascii():
-            return None
-        values[0] = uid.encode()
-        if not self._arrays:
-            return self._packed(values)
-        return self._with_arrays(values)
-
-    def _packed(self, values: list[Any]) -> list[bytes | memoryview] | None:
+        if tuple(map(type, values)) != self._types or len(uid) != _UID:
+            return _NO_ROW
+        large = self._large(values) if self._arrays else ()
+        if large is None:
+            return _NO_ROW
         try:
-            return [self._struct.pack(*values)]
-        except struct.error:  # an integer beyond 64 bits
-            return None
+            values[0] = uid.encode("ascii")
+            return self._pack(*values), large
+        except (UnicodeEncodeError, struct.error):  # an integer beyond 64 bits
+            return _NO_ROW
 
-    def _with_arrays(self, values: list[Any]) -> list[bytes | memoryview] | None:
+    def _large(self, values: list[Any]) -> list[memoryview] | None:
+        """Take the large arrays out of the values; None when one is another."""
         blobs: list[memoryview] = []
         large: list[int] = []
         for number, dtype, shape, is_blob in self._arrays:
@@ -372,11 +371,11 @@ class RowPacker:
                 values[number] = value.tobytes()
         for number in reversed(large):
             del values[number]
-        packed = self._packed(values)
-        return None if packed is None else [*packed, *blobs]
+        return blobs
 
 
 _NONE: dict[str, Any] = {}
+_NO_ROW: tuple[None, Sequence[memoryview]] = None, ()
 
 
 def _is_blob(signature: Signature) -> bool:

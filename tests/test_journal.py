@@ -211,6 +211,7 @@ def test_a_folder_that_is_not_there_is_told(tmp_path):
 def test_a_journal_that_was_removed_takes_no_more(path):
     with JournalWriter(path, ABOUT) as journal:
         path.unlink()
+        journal.look_again()
         with pytest.raises(WriteError, match="was removed"):
             journal.append("event", {})
 
@@ -342,6 +343,25 @@ class TestRows:
         outbox.journal.close()
         back = [doc["seq_num"] for _, doc in Journal(tmp_path / "a.journal")]
         assert back == [0, 1, 2, 3, 4, 5]
+
+    @pytest.mark.parametrize("row", [0, 1, 299, 300, 899])
+    @pytest.mark.parametrize("place", [0, 3, 4, 9, 23, 28, 64, 90, -1])
+    def test_a_byte_that_flipped_among_many_rows_is_found(self, path, row, place):
+        records = Records()
+        parts = [
+            joined(records.of("event", self.event(n, {"x": n / 2}))) for n in range(900)
+        ]
+        parts[0], form = parts[0][-len(parts[1]) :], parts[0][: -len(parts[1])]
+        flipped = bytearray(parts[row])
+        flipped[place] ^= 1
+        path.write_bytes(
+            BEGIN + form + b"".join([*parts[:row], flipped, *parts[row + 1 :]])
+        )
+        journal = Journal(path)
+        found = [doc["seq_num"] for _, doc in journal]
+        assert found[:row] == list(range(row))
+        assert row not in found
+        assert journal.damaged or journal.torn
 
     @pytest.mark.parametrize("data", [FORMS[0], FORMS[2]])
     def test_a_tail_outlives_a_first_row_that_was_taken_back(self, path, data):

@@ -20,6 +20,7 @@ from ophyd.sim import SynAxis, SynSignal
 from pymo_bluesky import PymodaqWriter, export, recover, replay
 from pymo_bluesky.errors import LayoutError, PymoError, WriteError
 from pymo_bluesky.journal import JournalWriter
+from pymo_bluesky.journal.appending import LOOK_AGAIN
 
 
 @pytest.fixture
@@ -256,6 +257,7 @@ def test_a_run_engine_stops_at_a_document_that_is_not_safe(session, detector):
         yield from bps.trigger_and_read([detector])
         for journal in session.writer.directory.rglob("*.journal"):
             journal.unlink()
+        yield from bps.sleep(LOOK_AGAIN)
         yield from bps.trigger_and_read([detector])
 
     with pytest.raises(WriteError, match="was removed while the run went on"):

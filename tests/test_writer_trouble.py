@@ -257,9 +257,18 @@ def test_a_folder_that_goes_is_noticed_at_the_next_document(tmp_path, how):
         folder = writer.path.parent
         folder.rename(tmp_path / "moved")
         folder.mkdir()
-        time.sleep(LOOK_AGAIN)  # until then the journal in "moved" takes documents
+    time.sleep(LOOK_AGAIN)  # until then the journal takes documents, wherever it is
     with pytest.raises(WriteError, match=r"was (removed|moved away) while the run"):
         writer(*documents[4])
+
+
+def test_a_folder_that_goes_in_the_last_moment_is_noticed_at_the_stop(tmp_path):
+    writer = PymodaqWriter(tmp_path / "lab")
+    documents = run_of()
+    feed(writer, documents[:-1])
+    shutil.rmtree(tmp_path / "lab")
+    with pytest.raises(WriteError, match="was removed while the run"):
+        writer(*documents[-1])
 
 
 @pytest.mark.parametrize("how", ["removed", "replaced"])
@@ -271,7 +280,7 @@ def test_a_run_goes_on_when_its_folder_goes(tmp_path, rescued, how, caplog):
         shutil.rmtree(tmp_path / "lab")
     else:
         writer.path.parent.rename(tmp_path / "moved")
-        time.sleep(LOOK_AGAIN)
+    time.sleep(LOOK_AGAIN)
     writer(*documents[4])
     (uid,) = writer.status.failed
     assert writer.status.rescued[0].parent == elsewhere
@@ -288,6 +297,7 @@ def test_a_rescued_run_survives_a_kill(tmp_path, rescued):
     documents = run_of()
     feed(writer, documents[:4])
     shutil.rmtree(tmp_path / "lab")
+    time.sleep(LOOK_AGAIN)
     feed(writer, documents[4:5])
     shutil.copytree(elsewhere, tmp_path / "after the kill")
     (found,) = recover(tmp_path / "after the kill")

@@ -7,6 +7,7 @@ lets documents wait for a slow disk, up to a bound.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -132,8 +133,11 @@ class Outbox:
             When it, or one before it, is not safe. It is tried again with the next
             document and by `drain`, unless it is too large to be kept.
         """
-        if not self.journal.is_ours:  # else a forked child waits for a lost lock
-            self.journal.require_ours()
+        journal = self.journal
+        if journal.pid != os.getpid():  # else a forked child waits for a lost lock
+            journal.require_ours()
+        if name != "event":  # these are few
+            journal.look_again()
         parts: Sequence[Any] | None = None
         with self._order:
             try:
@@ -151,7 +155,7 @@ class Outbox:
 
     def note(self, name: str, doc: Mapping[str, Any]) -> bool:
         """Take what may be left out; gives whether it was taken."""
-        if self._waiting:
+        if self._waiting or not self.journal.is_ours:
             return False
         try:
             self.journal.write(as_record(name, doc))
@@ -161,6 +165,9 @@ class Outbox:
 
     def drain(self) -> None:
         """Write all that waits; WriteError when that fails."""
+        if not self._waiting:
+            return
+        self.journal.require_ours()
         with self._changed:
             while self._waiting:
                 self._write(self._waiting[0].parts)

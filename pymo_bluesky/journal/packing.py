@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import struct
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from zlib import crc32
 
 from ..checksums import checksum
 from ..forms import Form, RowLayout, RowPacker, form_of
@@ -17,6 +17,7 @@ from .slots import Slots
 __all__ = ["CHECK", "LENGTH", "Records", "as_record"]
 
 CHECK = struct.Struct("<I")
+_check = CHECK.pack
 LENGTH = struct.Struct("<Q")
 _PLACE = struct.Struct("<q")
 
@@ -26,46 +27,22 @@ def as_record(name: str, doc: Mapping[str, Any]) -> list[Any]:
     blobs: list[memoryview] = []
     body = pack([name, *(taken_apart(doc) if name == PAGE else (doc,))], blobs)
     lengths = b"".join(LENGTH.pack(len(blob)) for blob in blobs)
-    check = zlib.crc32(body, zlib.crc32(lengths))
+    check = crc32(body, crc32(lengths))
     for blob in blobs:
-        check = zlib.crc32(blob, check)
+        check = crc32(blob, check)
     head = HEAD.pack(check, len(blobs), len(body), sum(map(len, blobs)))
-    return [CHECK.pack(zlib.crc32(head)) + head + lengths + body, *blobs]
-
-
-class Records:
-    """Takes the documents of one journal apart.
-
-    Parameters
-    ----------
-    slots
-        Gives places for the large arrays of a form, where there are any.
-    """
-
-    def __init__(self, slots: Callable[[Form], Slots | None] | None = None) -> None:
-        self._rows = RowRecords(slots)
-
-    def of(self, name: str, doc: Mapping[str, Any]) -> list[Any]:
-        """The parts of the next record, and of one before it that it needs."""
-        if name == "event":
-            form, parts = self._rows.parts(doc)
-            if form is not None:
-                return [*as_record(FORM, form), *parts]
-            if parts:
-                return parts
-        return as_record(name, doc)
-
-    def forget(self) -> None:
-        """Rely on nothing before: a record that was given may not have been written."""
-        self._rows.forget()
+    return [CHECK.pack(crc32(head)) + head + lengths + body, *blobs]
 
 
 _MOST_TRIES = 8
 """Events of a descriptor that are asked for their form; odd ones are no rows."""
 
+_Placing = tuple[Slots, bytes]
+"""Where large arrays go, and what the heads of such rows have in common."""
 
-class RowRecords:
-    """Takes events apart as rows.
+
+class Records:
+    """Takes the documents of one journal apart; events of one form as rows.
 
     Whoever does not write what it gave must say so (`forget`): a row without its form
     cannot be read.
@@ -78,48 +55,48 @@ class RowRecords:
 
     def __init__(self, slots: Callable[[Form], Slots | None] | None = None) -> None:
         self._slots = slots
-        self._packers: dict[str, tuple[RowPacker, bytes, _Placing | None]] = {}
+        self._packers: dict[Any, tuple[RowPacker, bytes, _Placing | None]] = {}
         self._tries: dict[str, int] = {}
         self._forms = 0
 
+    def of(self, name: str, doc: Mapping[str, Any]) -> list[Any]:
+        """The parts of the next record, and of one before it that it needs."""
+        if name != "event":
+            return as_record(name, doc)
+        descriptor = doc.get("descriptor")
+        if type(descriptor) is not str:
+            return as_record(name, doc)
+        known = self._packers.get(descriptor)
+        if known is not None:
+            packer, common, placing = known
+            fixed, large = packer.pack(doc)
+            if fixed is not None:
+                if large:
+                    return _large_row(doc, fixed, large, common, placing)
+                return [_row(fixed, common)]
+        return self._described(descriptor, doc) or as_record(name, doc)
+
     def forget(self) -> None:
-        """Describe all forms again: a record of one may not have been written."""
+        """Rely on nothing before: a record that was given may not have been written."""
         self._packers.clear()
         self._tries.clear()
 
-    def parts(
-        self, event: Mapping[str, Any]
-    ) -> tuple[dict[str, Any] | None, list[Any]]:
-        """What describes the form, where it is new, and the parts of the row.
-
-        No parts: the event is no row.
-        """
-        uid = event.get("descriptor")
-        if type(uid) is not str:
-            return None, []
-        known = self._packers.get(uid)
-        if known is not None:
-            packer, common, placing = known
-            found = packer.pack(event)
-            if found is not None:
-                return None, _row(event, found, common, placing)
-        return self._new(uid, event)
-
-    def _new(
-        self, uid: str, event: Mapping[str, Any]
-    ) -> tuple[dict[str, Any] | None, list[Any]]:
-        tries = self._tries[uid] = self._tries.get(uid, 0) + 1
+    def _described(self, descriptor: str, event: Mapping[str, Any]) -> list[Any]:
+        """A record of a form, and the first row of it; nothing: the event is no row."""
+        tries = self._tries[descriptor] = self._tries.get(descriptor, 0) + 1
         form = form_of(event) if tries <= _MOST_TRIES else None
         if form is None:
-            return None, []
+            return []
         packer, layout = RowPacker(form), RowLayout(form)
-        found = packer.pack(event)
-        if found is None:
-            return None, []
+        fixed, large = packer.pack(event)
+        if fixed is None:
+            return []
         number, self._forms = self._forms, self._forms + 1
-        known = common_head(layout, ROW | number), self._placing(layout, number)
-        self._packers[uid] = packer, *known
-        return {**form.to_plain(), "number": number}, _row(event, found, *known)
+        common = common_head(layout, ROW | number)
+        placing = self._placing(layout, number)
+        self._packers[descriptor] = packer, common, placing
+        row = _large_row(event, fixed, large, common, placing)
+        return [*as_record(FORM, {**form.to_plain(), "number": number}), *row]
 
     def _placing(self, layout: RowLayout, number: int) -> _Placing | None:
         slots = self._slots(layout.form) if self._slots and layout.blobs else None
@@ -128,30 +105,25 @@ class RowRecords:
         return slots, common_head(layout, ROW | PLACED | number)
 
 
-_Placing = tuple[Slots, bytes]
-"""Where large arrays go, and what the heads of such rows have in common."""
-
-
-def _row(
+def _large_row(
     event: Mapping[str, Any],
-    parts: list[bytes | memoryview],
+    fixed: bytes,
+    large: Sequence[memoryview],
     common: bytes,
     placing: _Placing | None,
 ) -> list[Any]:
     """The parts of a row; large arrays that have a place elsewhere go there now."""
-    if len(parts) == 1:  # as nearly always
-        return [_head(parts[0], common)]
     places: list[int] | None = None
     if placing is not None:
-        places = placing[0].put(event["seq_num"], parts[1:])
+        places = placing[0].put(event["seq_num"], large)
         common = common if places is None else placing[1]
-    told = [CHECK.pack(checksum(blob)) for blob in parts[1:]]
+    told = [CHECK.pack(checksum(blob)) for blob in large]
     told += [_PLACE.pack(place) for place in places or ()]
-    begin = _head(b"".join([parts[0], *told]), common)
-    return [begin] if places is not None else [begin, *parts[1:]]
+    begin = _row(b"".join([fixed, *told]), common)
+    return [begin] if places is not None else [begin, *large]
 
 
-def _head(fixed: bytes | memoryview, common: bytes) -> bytes:
+def _row(fixed: bytes, common: bytes) -> bytes:
     """The head of a row, and what of it is of one size."""
-    head = CHECK.pack(zlib.crc32(fixed)) + common
-    return b"".join((CHECK.pack(zlib.crc32(head)), head, fixed))
+    head = _check(crc32(fixed)) + common
+    return b"".join((_check(crc32(head)), head, fixed))

@@ -6,12 +6,12 @@ import contextlib
 import logging
 import os
 import threading
-import time
 import weakref
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any, Self
 
 from ..assets.cutting import Mode, mode_named
@@ -207,7 +207,7 @@ class PymodaqWriter:
             self._stop(run, doc)
         elif name == "descriptor":
             self._report(run, run.before(doc))
-        elif time.monotonic() >= run.look_at:
+        elif monotonic() >= run.look_at:
             self._report(run, run.look())
 
     def _failed(self, run: OpenRun, name: str, error: BaseException) -> None:

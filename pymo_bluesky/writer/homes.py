@@ -49,6 +49,10 @@ class Homes:
         str
             Its uid; empty when the document refers to nothing that is known.
         """
+        if name == "event":  # there are so many
+            descriptor = doc.get("descriptor")
+            if type(descriptor) is str:
+                return self._homes.get(descriptor, "")
         uid = self._found(doc)
         # A resource need not name its run, and a datum can come before its resource.
         if not uid and name in ("resource", "datum", "datum_page"):
