@@ -8,12 +8,16 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 __all__ = ["LARGE", "checksum", "checksum_of_parts", "followed", "joined", "lookup3"]
 
 _PAGE = 4096
 LARGE = 2**16
 """Bytes from which on data are summed up page by page."""
+
+_FEW = 64
+"""Checksums that are joined faster one by one."""
 
 
 def checksum(data: bytes | memoryview, start: int = 0) -> int:
@@ -67,16 +71,17 @@ def checksum_of_parts(parts: Iterable[memoryview]) -> int:
     return zlib.crc32(rest, check)
 
 
-def joined(checks: Iterable[int], size: int, start: int = 0) -> int:
+def joined(checks: npt.ArrayLike, size: int, start: int = 0) -> int:
     """The CRC-32 of data that lie one behind the other, of which each CRC-32 is known.
 
-    A CRC-32 goes on over zeros by a map that is linear, bit by bit: so it takes 0.5 µs
-    for each, however long they are, where 16 KiB take 15 µs to be summed up again.
+    A CRC-32 goes on over zeros by a map that is linear, bit by bit. So two neighbours
+    become one, and these again: 0.1 µs for each of a thousand, however long they are,
+    where 16 KiB take 15 µs to be summed up again.
 
     Parameters
     ----------
     checks
-        Their CRC-32.
+        Their CRC-32; shape (n,), uint32.
     size
         Bytes that each of them has.
     start
@@ -84,20 +89,27 @@ def joined(checks: Iterable[int], size: int, start: int = 0) -> int:
 
     Examples
     --------
-    >>> parts = [b"spectrum 1", b"spectrum 2"]
-    >>> joined(map(zlib.crc32, parts), 10) == zlib.crc32(b"".join(parts))
+    >>> parts = [b"spectrum 1", b"spectrum 2", b"spectrum 3"]
+    >>> joined([zlib.crc32(part) for part in parts], 10) == zlib.crc32(b"".join(parts))
     True
     """
+    left = np.concatenate([[start], checks], dtype=np.uint32, casting="unsafe")
+    while len(left) > _FEW:
+        if len(left) % 2:  # zeros before all else change nothing
+            left = np.concatenate([np.zeros(1, np.uint32), left])
+        left = _on_over_zeros(left[::2], size) ^ left[1::2]
+        size *= 2
     lowest, low, high, highest = _over_zeros(size).tolist()
-    for check in checks:
-        start = (
-            lowest[start & 255]
-            ^ low[start >> 8 & 255]
-            ^ high[start >> 16 & 255]
-            ^ highest[start >> 24]
+    found = 0
+    for check in left.tolist():
+        found = (
+            lowest[found & 255]
+            ^ low[found >> 8 & 255]
+            ^ high[found >> 16 & 255]
+            ^ highest[found >> 24]
             ^ check
         )
-    return start
+    return found
 
 
 def followed(numbers: np.ndarray, tail: bytes) -> np.ndarray:
@@ -119,9 +131,7 @@ def followed(numbers: np.ndarray, tail: bytes) -> np.ndarray:
     ... )
     True
     """
-    lowest, low, high, highest = _over_zeros(4 + len(tail))
-    changed = lowest[numbers & 255] ^ low[numbers >> 8 & 255]
-    changed ^= high[numbers >> 16 & 255] ^ highest[numbers >> 24]
+    changed = _on_over_zeros(numbers, 4 + len(tail))
     return changed ^ np.uint32(zlib.crc32(bytes(4) + tail))
 
 
@@ -178,9 +188,19 @@ def _turned(word: int, bits: int) -> int:
     return (word << bits | word >> 32 - bits) & _WORD
 
 
-@lru_cache(maxsize=16)
+def _on_over_zeros(checks: np.ndarray, size: int) -> np.ndarray:
+    """What so many zeros make of some CRC-32; but for what they make of 0."""
+    lowest, low, high, highest = _over_zeros(size)
+    changed = lowest[checks & 255] ^ low[checks >> 8 & 255]
+    changed ^= high[checks >> 16 & 255] ^ highest[checks >> 24]
+    return changed
+
+
+@lru_cache(maxsize=128)
 def _over_zeros(size: int) -> np.ndarray:
     """What so many zeros make of each byte of a CRC-32, lowest byte first: (4, 256)."""
+    if size >= LARGE and size % 2 == 0:  # half of them, and the other half
+        return _on_over_zeros(_over_zeros(size // 2), size // 2)
     zeros = bytes(size)
     nothing = zlib.crc32(zeros)
     each = [zlib.crc32(zeros, 1 << bit) ^ nothing for bit in range(32)]

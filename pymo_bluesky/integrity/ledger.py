@@ -244,7 +244,7 @@ def _continued(values: np.ndarray | Filed, check: int) -> int | None:
         return zlib.crc32(data, check)
     if values.row_bytes >= LARGE:  # then `checksum` gives no CRC-32 of all bytes
         return None
-    return joined(values.checks.tolist(), values.row_bytes, check)
+    return joined(values.checks, values.row_bytes, check)
 
 
 def _place(

@@ -18,7 +18,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from ..checksums import followed
+from ..checksums import followed, joined
 from ..errors import JournalError
 from ..filed import Filed, Handle
 from ..forms import Form, RowLayout, Rows
@@ -58,6 +58,9 @@ _CHECK_DTYPE, _PLACE_DTYPE = np.dtype("<u4"), np.dtype("<i8")
 _HEAD_BYTES = _CHECK.size + HEAD.size
 _FIRST = 4
 """Rows that are read first."""
+
+_MANY = 256
+"""Rows that are compared with their checksums all together."""
 
 _MOST_BYTES = 2**20
 _MOST_ROWS = 512
@@ -348,7 +351,10 @@ def _whole_rows(data: memoryview, size: int, common: bytes) -> int:
     rest = np.frombuffer(common, np.uint8)
     whole = (table[:, _CHECKS.size : _HEAD_BYTES] == rest).all(axis=1)
     whole &= own == followed(checks, common)
-    # Only these are summed up one by one, in 0.3 µs each.
+    if count >= _MANY and whole.all():  # all together, in a tenth of the time
+        behind = np.ascontiguousarray(table[:, _HEAD_BYTES:])
+        if joined(checks, size - _HEAD_BYTES) == zlib.crc32(behind.data):
+            return count
     whole &= checks == [
         zlib.crc32(data[at : at + size - _HEAD_BYTES])
         for at in range(_HEAD_BYTES, count * size, size)
