@@ -27,6 +27,7 @@ __all__ = [
     "Document",
     "Loose",
     "Order",
+    "Page",
     "Sorter",
 ]
 
@@ -36,6 +37,7 @@ Document = tuple[str, Mapping[str, Any]]
 TUPLE = "tuple"
 MAX_ROWS = 512
 MAX_BYTES = 8 * 2**20
+_MAX_PAGED = 8192
 _FEW = 16
 """So few rows wait for others: where streams alternate they come one by one, and a
 block of each takes 0.2 ms."""
@@ -59,6 +61,10 @@ class ArrayColumn(NamedTuple):
     dtype: str | None
 
 
+Page = tuple[int, tuple[ArrayColumn, ...]]
+"""Rows of a page, and its columns that came as arrays."""
+
+
 class Loose(NamedTuple):
     """A document that is kept whole."""
 
@@ -77,14 +83,15 @@ class Block(NamedTuple):
         How many.
     columns
         Values of each member; shape (rows, ...) where it is an array.
-    page
-        None for single events; for a page, the columns that came as arrays.
+    pages
+        None for single events; for pages, rows of each and its columns that came as
+        arrays.
     """
 
     stream: int
     rows: int
     columns: dict[ColumnKey, Sequence[Any] | np.ndarray]
-    page: tuple[ArrayColumn, ...] | None
+    pages: tuple[Page, ...] | None
 
 
 @dataclass(slots=True)
@@ -131,6 +138,7 @@ class Sorter:
         default_factory=dict[int, list[Mapping[str, Any]]]
     )
     _sizes: dict[int, int] = field(default_factory=dict[int, int])
+    _pages: dict[int, list[Block]] = field(default_factory=dict[int, list[Block]])
 
     def sort(self, documents: Iterable[Document]) -> Iterator[Block | Loose]:
         """Blocks and loose documents; the rows of a stream in their order."""
@@ -145,7 +153,7 @@ class Sorter:
                 if name == "descriptor":
                     self._descriptor(doc)
                 yield from self._loose(name, doc)
-        for stream in list(self._events):
+        for stream in [*self._events, *self._pages]:
             yield from self._flush(stream)
 
     def stream_of(self, descriptor: Any) -> str | None:
@@ -170,6 +178,8 @@ class Sorter:
             yield from self._loose("event", doc)
             return
         self.order.add(2 * stream + 1)
+        if stream in self._pages:
+            yield from self._flush(stream)
         waiting = self._events.setdefault(stream, [])
         waiting.append(doc)
         size = self._sizes[stream] = self._sizes.get(stream, 0) + _size(doc)
@@ -194,10 +204,14 @@ class Sorter:
         return self._home.get(uid) if fits and isinstance(uid, str) else None
 
     def _flush(self, stream: int) -> Iterator[Block]:
+        """Give what waits of a stream: events or pages, never both."""
         events = self._events.pop(stream, [])
         self._sizes.pop(stream, None)
         if events:
             yield Block(stream, len(events), _columns_of(events), None)
+        pages = self._pages.pop(stream, [])
+        if pages:
+            yield _joined(pages)
 
     def _page(self, doc: Mapping[str, Any]) -> Iterator[Block | Loose]:
         stream = self._stream_of(doc)
@@ -205,15 +219,58 @@ class Sorter:
         if stream is None or columns is None:
             yield from self._loose("event_page", as_lists(doc))
             return
-        yield from self._flush(stream)
         self.order.add(2 * stream + 2)
-        arrays = [
+        arrays = tuple(
             ArrayColumn(*key, _untold_dtype(values))
             for key, values in columns.items()
             if isinstance(values, (np.ndarray, tuple))
-        ]
+        )
         rows = len(columns[ColumnKey("", "seq_num")])
-        yield Block(stream, rows, columns, tuple(arrays))
+        page = Block(stream, rows, columns, ((rows, arrays),))
+        waiting = self._pages.get(stream, ())
+        if not waiting or not _are_alike(waiting[0], page):
+            yield from self._flush(stream)
+        self._pages.setdefault(stream, []).append(page)
+        many = sum(each.rows for each in self._pages[stream]) >= _MAX_PAGED
+        if many or not _are_alike(page, page):
+            yield from self._flush(stream)
+
+
+def _are_alike(one: Block, other: Block) -> bool:
+    """Whether pages have the same columns, all of values of one known kind."""
+    if list(one.columns) != list(other.columns):
+        return False
+    for first, second in zip(one.columns.values(), other.columns.values(), strict=True):
+        if isinstance(first, Uniform) and isinstance(second, Uniform):
+            if first.signature != second.signature:
+                return False
+        elif isinstance(first, Repeated) and isinstance(second, Repeated):
+            if first.value != second.value:
+                return False
+        else:
+            return False
+    return True
+
+
+def _joined(pages: Sequence[Block]) -> Block:
+    """Pages that are alike as one block: each block takes 0.5 ms."""
+    if len(pages) == 1:
+        return pages[0]
+    rows = sum(page.rows for page in pages)
+    columns: dict[ColumnKey, Any] = {}
+    for key, first in pages[0].columns.items():
+        if isinstance(first, Repeated):
+            columns[key] = Repeated(first.value, rows)
+        else:
+            uniform = [cast(Uniform, page.columns[key]) for page in pages]
+            base = np.concatenate([each.base for each in uniform])
+            columns[key] = Uniform(uniform[0].signature, base)
+    return Block(
+        pages[0].stream,
+        rows,
+        columns,
+        tuple(told for page in pages for told in page.pages or ()),
+    )
 
 
 def _untold_dtype(column: Any) -> str | None:

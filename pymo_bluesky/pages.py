@@ -6,7 +6,7 @@ bytes with a kind it becomes a column without a look at any of them.
 
 from __future__ import annotations
 
-from array import array
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -101,13 +101,13 @@ def _as_bytes(values: Any) -> tuple[int, bytes] | None:
         return None
     (kind,) = kinds
     if kind is float:
-        return _FLOATS, np.asarray(array("d", items), "<f8").tobytes()
+        return _FLOATS, struct.pack(f"<{len(items)}d", *items)
     if kind is str:
         found = uuids_in(items)
         return None if found is None else (_UUIDS, found.tobytes())
     if kind is not int:
         return None
     try:
-        return _INTS, np.asarray(array("q", items), "<i8").tobytes()
-    except OverflowError:  # beyond 64 bits
+        return _INTS, struct.pack(f"<{len(items)}q", *items)
+    except struct.error:  # beyond 64 bits
         return None

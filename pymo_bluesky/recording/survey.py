@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from ..assets import AssetSurvey
-from ..blocks import ArrayColumn, Block, ColumnKey, Document, Loose, Sorter
+from ..blocks import Block, ColumnKey, Document, Loose, Page, Sorter
 from ..columns import ColumnSurvey, Uniform
 from ..columns.signatures import PLAIN
 from ..errors import Problem
@@ -60,9 +60,7 @@ class StreamSurvey:
     positions: dict[str, array[float]] = field(
         default_factory=dict[str, "array[float]"]
     )
-    pages: list[tuple[int, tuple[ArrayColumn, ...]]] = field(
-        default_factory=list[tuple[int, tuple[ArrayColumn, ...]]]
-    )
+    pages: list[Page] = field(default_factory=list[Page])
     places: dict[str, array[int]] = field(default_factory=dict[str, "array[int]"])
 
     @property
@@ -99,8 +97,7 @@ class StreamSurvey:
             self.columns[key].add_absent(block.rows)
         self._follow(block, moved)
         self.rows += block.rows
-        if block.page is not None:
-            self.pages.append((block.rows, block.page))
+        self.pages.extend(block.pages or ())
 
     def _follow(self, block: Block, moved: frozenset[str]) -> None:
         numbers = _integers(block.columns.get(_SEQ_NUM, ()))
