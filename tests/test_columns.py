@@ -9,7 +9,8 @@ from generating import any_value, families
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pymo_bluesky.columns import ABSENT, ColumnPlan, ColumnSurvey
+from pymo_bluesky.columns import ABSENT, ColumnPlan, ColumnSurvey, Uniform
+from pymo_bluesky.columns.uniform import uuids_of
 
 
 def plan_of(*blocks, implied=False) -> ColumnPlan:
@@ -134,6 +135,19 @@ def test_uuids_are_sixteen_bytes_but_nothing_that_pymodaq_shows():
     plan = plan_of(["8e343a97-715f-494d-bfea-fe06b76846b2"] * 2)
     assert plan.shape == (16,)
     assert not plan.shows
+
+
+UUIDS = ["8e343a97-715f-494d-bfea-fe06b76846b2", "00000000-ffff-1234-9876-abcdef012345"]
+
+
+@pytest.mark.parametrize("place", [0, 7, 8, 13, 18, 23, 24, 35])
+@pytest.mark.parametrize("letter", [*"09afAFg-/:`@ ", "\0", "\x7f"])
+def test_texts_like_uuids_come_back_letter_by_letter(place, letter):
+    texts = [*UUIDS, UUIDS[0][:place] + letter + UUIDS[0][place + 1 :]]
+    found = uuids_of(np.frombuffer("".join(texts).encode(), np.uint8).reshape(-1, 36))
+    assert list(found) == texts
+    is_uuid = (letter == "-") if place in (8, 13, 18, 23) else letter in "09af"
+    assert isinstance(found, Uniform) is is_uuid
 
 
 def test_a_column_that_counts_up_needs_no_array():

@@ -119,9 +119,11 @@ def _lines(panel: Panel) -> np.ndarray:
     low, high = float(everything.min()), float(everything.max())
     for number, curve in enumerate(panel.curves):
         known = np.isfinite(x) & np.isfinite(curve.values)
-        across = _scaled(x[known], SIDE, 0)
-        up = _scaled(curve.values[known], _HIGH, 0, low, high)
-        across, up = _extremes(across, up)
+        places = x[known]
+        ends = (places.min(), places.max()) if places.size else ()
+        places, values = _extremes(places, curve.values[known])
+        across = _scaled(places, SIDE, 0, *ends)
+        up = _scaled(values, _HIGH, 0, low, high)
         colour = _LINES + number % (len(_COLOURS) - _LINES)
         _stroke(pixels, across, _HIGH - 1 - up, colour)
     return pixels
@@ -171,13 +173,14 @@ def _scaled(
     return (margin + np.rint(part * room)).astype(int)
 
 
-def _extremes(across: np.ndarray, up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _extremes(x: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A long curve by the lowest and highest point of each of its parts."""
-    if across.size <= _DENSE:
-        return across, up
-    starts = np.linspace(0, across.size, _DENSE // 2, endpoint=False).astype(int)
-    low, high = np.minimum.reduceat(up, starts), np.maximum.reduceat(up, starts)
-    return across[starts].repeat(2), np.column_stack([low, high]).ravel()
+    if x.size <= _DENSE:
+        return x, values
+    starts = np.linspace(0, x.size, _DENSE // 2, endpoint=False).astype(int)
+    low = np.minimum.reduceat(values, starts)
+    high = np.maximum.reduceat(values, starts)
+    return x[starts].repeat(2), np.column_stack([low, high]).ravel()
 
 
 def _stroke(pixels: np.ndarray, across: np.ndarray, down: np.ndarray, n: int) -> None:
