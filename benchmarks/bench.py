@@ -148,8 +148,9 @@ def table(found: dict[tuple[str, str], dict[str, float]]) -> str:
 
 
 def put_into(page: Path, text: str) -> None:
-    """Replace what is between the marks of a page."""
-    before, _, rest = page.read_text().partition(MARKS[0])
+    """Replace what is between the marks of a page; make it where there is none."""
+    there = page.read_text() if page.exists() else ""
+    before, _, rest = there.partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
     page.write_text(f"{before}{MARKS[0]}\n\n{text}\n\n{MARKS[1]}{after}")
 
