@@ -151,6 +151,31 @@ def test_what_was_never_written_reads_as_zeros(file, chunks):
     assert not found[50:].any()
 
 
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        ((700_001,), "f8"),
+        ((1_000, 1_001), "f8"),
+        ((3, 1_100, 1_000), "u1"),
+        ((3, 2, 1_500_000), "u1"),
+        ((1, 3_000_000), "i2"),
+        ((300_000, 1, 1, 2), ">f8"),
+    ],
+)
+def test_a_large_array_is_read_in_pieces_as_it_is(file, shape, dtype):
+    values = np.random.default_rng(0).integers(0, 200, shape).astype(dtype)
+    file["x"] = values
+    file.create_dataset("never", shape, dtype)
+    path = file.filename
+    file.close()
+    with open_tree(path) as tree:
+        found, never = tree.node("/x")[()], tree.node("/never")[()]
+    assert found.dtype == values.dtype
+    np.testing.assert_array_equal(found, values)
+    assert never.shape == shape
+    assert not never.any()
+
+
 def test_an_array_that_hdf5_caches_is_not_kept_open(file):
     """8 MiB for each array in chunks, of which a file can have thousands."""
     file["plain"] = np.zeros(3)

@@ -18,6 +18,9 @@ from .texts import text_type
 
 __all__ = ["LONGEST", "HDF5Object", "opened", "short_text"]
 
+_PIECE = 2**20
+"""Bytes of a large array that are read at once."""
+
 LONGEST = 2**12
 """Bytes of a text that is read without a look at its type."""
 
@@ -116,8 +119,27 @@ class HDF5Object:
             return None
         # HDF5 leaves alone what was never written, and is not to be filled.
         values = np.zeros(shape, dtype)
-        self.id.read(h5s.ALL, h5s.ALL, values)
+        contiguous = self.properties.get_layout() == h5py.h5d.CONTIGUOUS
+        if contiguous and values.nbytes > 2 * _PIECE and len(values) > 1:
+            self._read_in_pieces(values)
+        else:
+            self.id.read(h5s.ALL, h5s.ALL, values)
         return values
+
+    def _read_in_pieces(self, values: np.ndarray) -> None:
+        """Fill an array through a buffer that stays in the processor's cache.
+
+        Measured: the system copies 400 MB into it, and numpy from there, in 0.1 s; to
+        where they go at once it takes 0.1 to 0.25 s, as the machine is.
+        """
+        rows = max(1, _PIECE // values[0].nbytes)
+        piece = np.zeros((rows, *values.shape[1:]), values.dtype)
+        place = self.id.get_space()
+        for start in range(0, len(values), rows):
+            part = values[start : start + rows]
+            place.select_hyperslab((start, *([0] * (part.ndim - 1))), part.shape)
+            self.id.read(h5s.create_simple(part.shape), place, piece[: len(part)])
+            part[...] = piece[: len(part)]
 
     def attribute_names(self) -> list[bytes]:
         """Names of its attributes, in the order in which h5py lists them."""
