@@ -37,7 +37,9 @@ Document = tuple[str, Mapping[str, Any]]
 TUPLE = "tuple"
 MAX_ROWS = 512
 MAX_BYTES = 8 * 2**20
-_MAX_PAGED = 8192
+_MAX_VALUES = 2**18
+"""Of pages that become one block."""
+
 _FEW = 16
 """So few rows wait for others: where streams alternate they come one by one, and a
 block of each takes 0.2 ms."""
@@ -199,7 +201,7 @@ class Sorter:
         yield Block(stream, len(rows), columns, None)
 
     def _stream_of(self, doc: Mapping[str, Any]) -> int | None:
-        fits = type(doc.get("data")) is dict and type(doc.get("timestamps")) is dict
+        fits = all(_has_names(doc.get(group)) for group in ("data", "timestamps"))
         uid = doc.get("descriptor")
         return self._home.get(uid) if fits and isinstance(uid, str) else None
 
@@ -226,30 +228,28 @@ class Sorter:
             if isinstance(values, (np.ndarray, tuple))
         )
         rows = len(columns[ColumnKey("", "seq_num")])
+        kinds = _kinds(columns)
+        waiting = self._pages.get(stream)
+        if waiting is None or _kinds(waiting[0].columns) != kinds:
+            yield from self._flush(stream)
         page = Block(stream, rows, columns, ((rows, arrays),))
-        waiting = self._pages.get(stream, ())
-        if not waiting or not _are_alike(waiting[0], page):
-            yield from self._flush(stream)
         self._pages.setdefault(stream, []).append(page)
-        many = sum(each.rows for each in self._pages[stream]) >= _MAX_PAGED
-        if many or not _are_alike(page, page):
+        size = self._sizes[stream] = self._sizes.get(stream, 0) + rows * len(columns)
+        if kinds is None or size >= _MAX_VALUES:
             yield from self._flush(stream)
 
 
-def _are_alike(one: Block, other: Block) -> bool:
-    """Whether pages have the same columns, all of values of one known kind."""
-    if list(one.columns) != list(other.columns):
-        return False
-    for first, second in zip(one.columns.values(), other.columns.values(), strict=True):
-        if isinstance(first, Uniform) and isinstance(second, Uniform):
-            if first.signature != second.signature:
-                return False
-        elif isinstance(first, Repeated) and isinstance(second, Repeated):
-            if first.value != second.value:
-                return False
+def _kinds(columns: Mapping[ColumnKey, Any]) -> list[tuple[ColumnKey, Any]] | None:
+    """What tells pages apart; None where a column has values of unknown kinds."""
+    found: list[tuple[ColumnKey, Any]] = []
+    for key, values in columns.items():
+        if isinstance(values, Uniform):
+            found.append((key, values.signature))
+        elif isinstance(values, Repeated):
+            found.append((key, values.value))
         else:
-            return False
-    return True
+            return None
+    return found
 
 
 def _joined(pages: Sequence[Block]) -> Block:
@@ -270,6 +270,13 @@ def _joined(pages: Sequence[Block]) -> Block:
         rows,
         columns,
         tuple(told for page in pages for told in page.pages or ()),
+    )
+
+
+def _has_names(members: Any) -> bool:
+    """Whether members are named by texts; others have no place in a file."""
+    return type(members) is dict and all(
+        isinstance(name, str) for name in cast(dict[Any, Any], members)
     )
 
 

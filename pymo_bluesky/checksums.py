@@ -10,7 +10,15 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LARGE", "checksum", "checksum_of_parts", "followed", "joined", "lookup3"]
+__all__ = [
+    "LARGE",
+    "are_sums_of",
+    "checksum",
+    "checksum_of_parts",
+    "followed",
+    "joined",
+    "lookup3",
+]
 
 _PAGE = 4096
 LARGE = 2**16
@@ -81,7 +89,7 @@ def joined(checks: npt.ArrayLike, size: int, start: int = 0) -> int:
     Parameters
     ----------
     checks
-        Their CRC-32; shape (n,), uint32.
+        Their CRC-32; shape (n,), whole numbers.
     size
         Bytes that each of them has.
     start
@@ -110,6 +118,36 @@ def joined(checks: npt.ArrayLike, size: int, start: int = 0) -> int:
             ^ check
         )
     return found
+
+
+def are_sums_of(checks: np.ndarray, rows: np.ndarray) -> bool:
+    """Whether some rows have these CRC-32; all of them compared together.
+
+    Those of all rows joined, and those of all rows added bit by bit, are compared: 64
+    bits in all. What is wrong in one row, or in two, is found as if these were compared
+    alone.
+
+    Parameters
+    ----------
+    checks
+        Shape (n,), uint32.
+    rows
+        Shape (n, bytes), uint8.
+
+    Examples
+    --------
+    >>> rows = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    >>> checks = np.array([zlib.crc32(row) for row in rows], np.uint32)
+    >>> are_sums_of(checks, rows), are_sums_of(checks, rows[::-1])
+    (True, False)
+    """
+    count, size = rows.shape
+    if joined(checks, size) != zlib.crc32(np.ascontiguousarray(rows).data):
+        return False
+    added = zlib.crc32(np.bitwise_xor.reduce(rows, axis=0).tobytes())
+    if count % 2 == 0:  # a CRC-32 is linear but for that of zeros
+        added ^= zlib.crc32(bytes(size))
+    return int(np.bitwise_xor.reduce(checks)) == added
 
 
 def followed(numbers: np.ndarray, tail: bytes) -> np.ndarray:

@@ -91,7 +91,14 @@ def test_pages_of_two_streams_that_alternate_become_two_blocks():
     assert [(block.stream, block.rows) for block in found] == [(0, 60), (1, 60)]
 
 
-def test_not_more_pages_wait_than_memory_can_hold():
-    found, _ = blocks_of(*(page(1 + ROWS * n) for n in range(1000)))
-    assert max(block.rows for block in found) < 10_000
-    assert [n for block in found for n in seq_nums(block)] == list(range(1, 20_001))
+@pytest.mark.parametrize(("keys", "pages"), [(1, 4000), (100, 200)])
+def test_not_more_pages_wait_than_memory_can_hold(keys, pages):
+    names = [f"x{n}" for n in range(keys)]
+    data = {name: [0.5] * ROWS for name in names}
+    sent = [page(1 + ROWS * n, data=data, timestamps=data) for n in range(pages)]
+    found, _ = blocks_of(*sent)
+    assert 1 < len(found) < pages / 4
+    assert max(block.rows * len(block.columns) for block in found) < 2**19
+    assert [n for block in found for n in seq_nums(block)] == list(
+        range(1, ROWS * pages + 1)
+    )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymo_bluesky.checksums import followed, joined
+from pymo_bluesky.checksums import are_sums_of, followed, joined
 
 
 @given(
@@ -34,3 +34,26 @@ def test_the_sums_of_numbers_and_what_follows(numbers, tail):
     found = followed(array, tail)
     assert found.dtype == np.uint32
     assert found.tolist() == [zlib.crc32(n.tobytes() + tail) for n in array]
+
+
+@pytest.mark.parametrize("count", [1, 2, 255, 256])
+def test_what_was_added_to_two_rows_is_found(count):
+    """Also what leaves the sum of all as it is."""
+    rows = np.random.default_rng(count).integers(0, 256, (count, 40), np.uint8)
+    checks = np.array([zlib.crc32(row) for row in rows], np.uint32)
+    assert are_sums_of(checks, rows)
+    for row in (0, count // 2, count - 1):
+        spoilt = checks.copy()
+        spoilt[row] ^= 1 << 7
+        assert not are_sums_of(spoilt, rows)
+        spoilt[row - 1] ^= 1 << 7  # added, they are right again
+        assert count == 1 or not are_sums_of(spoilt, rows)
+
+
+def test_changes_that_are_right_when_all_is_joined_are_found():
+    rows = np.zeros((300, 40), np.uint8)
+    spoilt = [zlib.crc32(row) for row in rows]
+    spoilt[3] ^= 1  # which the next one makes good: 40 zeros behind a 1
+    spoilt[4] ^= joined([1, 0], 40)
+    assert joined(spoilt, 40) == zlib.crc32(rows.data)
+    assert not are_sums_of(np.array(spoilt, np.uint32), rows)

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from bluesky import RunEngine
 from event_model import compose_run
-from exactness import assert_replays
+from exactness import assert_replays, assert_same_documents
 from ophyd.sim import SynAxis, SynSignal
 from oracle.judge import BACKENDS, check
 
-from pymo_bluesky import PymodaqWriter, export, open_dataset, validate
+from pymo_bluesky import PymodaqWriter, export, open_dataset, replay, validate
 
 LAYOUTS = ("pymodaq5", "pymodaq3")
 RAW = {"pymodaq5": "RawData", "pymodaq3": "Raw_datas"}
@@ -144,6 +144,20 @@ def test_a_page_that_forms_no_columns_is_kept_and_not_called_missing(layout, tmp
     path = run.written(tmp_path, layout)
     (kept,) = [p for p in validate(path) if p.kind == "kept"]
     assert "2 events" in kept.message
+
+
+@pytest.mark.parametrize("group", ["data", "timestamps"])
+def test_an_event_with_a_member_that_is_no_text_is_kept(layout, group, tmp_path):
+    run = Run("a")
+    for n in range(3):
+        run.event(a=float(n))
+    run.documents[-2][1][group][5] = 2.0
+    run.page([4, 5], a=[3.0, 4.0])[group][None] = [1.0, 1.0]
+    run.documents.append(("stop", run.run.compose_stop()))
+    (path,) = export(run.documents, tmp_path, "run", layout=layout)["pymodaq"]
+    assert_same_documents(run.documents, replay(path))
+    (kept,) = [p for p in validate(path) if p.kind == "kept"]
+    assert "3 events" in kept.message
 
 
 def test_a_structure_with_fields_out_of_order_comes_back(layout, tmp_path):

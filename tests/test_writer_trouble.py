@@ -246,7 +246,7 @@ def rescued(tmp_path):
 
 
 @pytest.mark.parametrize("how", ["removed", "replaced"])
-def test_a_folder_that_goes_is_noticed_at_the_next_document(tmp_path, how):
+def test_a_folder_that_goes_is_noticed(tmp_path, how):
     lab = tmp_path / "lab"
     writer = PymodaqWriter(lab)
     documents = run_of()
@@ -290,6 +290,32 @@ def test_a_run_goes_on_when_its_folder_goes(tmp_path, rescued, how, caplog):
     assert_same_documents(documents, replay(writer.paths[uid]))
     assert f"WRITING FAILED during the run {uid}" in caplog.text
     assert not list(tmp_path.rglob("*.journal")) or how == "replaced"
+
+
+@pytest.mark.parametrize("how", ["mid-run", "at the stop", "moved", "replaced"])
+def test_a_delayed_run_goes_on_when_its_folder_goes(tmp_path, how):
+    """Its documents wait for a thread that writes, and finds out by itself."""
+    lab, elsewhere = tmp_path / "lab", tmp_path / "elsewhere"
+    writer = PymodaqWriter(
+        lab, on_error="continue", rescue=[elsewhere], max_pending=10**6
+    )
+    documents = run_of(30)
+    cut = 10 if how == "mid-run" else len(documents) - 1
+    feed(writer, documents[:cut])
+    ((uid, run),) = writer._runs.items()
+    run.outbox.drain()
+    if how in ("mid-run", "at the stop"):
+        shutil.rmtree(lab)
+    else:
+        lab.rename(tmp_path / "moved")
+    if how == "replaced":
+        shutil.copytree(tmp_path / "moved", lab)
+    feed(writer, documents[cut:])
+    path = writer.paths[uid]
+    assert path.is_relative_to(lab if how == "replaced" else elsewhere)
+    assert uid in writer.status.failed
+    assert_same_documents(documents, replay(path))
+    writer.close()
 
 
 def test_a_rescued_run_survives_a_kill(tmp_path, rescued):

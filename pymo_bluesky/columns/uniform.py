@@ -16,8 +16,8 @@ from .signatures import UUID, Signature
 __all__ = ["Repeated", "Uniform", "decode_uniform", "uuids_in", "uuids_of"]
 
 _DASHES = (8, 13, 18, 23)
-_HEX = np.array([i for i in range(36) if i not in _DASHES])
 _GROUPS = (slice(8), slice(9, 13), slice(14, 18), slice(19, 23), slice(24, 36))
+_HEX = np.concatenate([np.arange(36)[group] for group in _GROUPS])
 _HALVES = np.full(256, 255, np.uint8)
 _HALVES[list(b"0123456789abcdef")] = range(16)
 """Half a byte by its letter; no capitals: they would not come back."""
@@ -118,7 +118,7 @@ def uuids_of(texts: np.ndarray) -> Sequence[str] | Uniform:
     texts
         ASCII letters; shape (rows, 36), uint8.
     """
-    letters = np.concatenate([texts[:, part] for part in _GROUPS], axis=1)
+    letters = np.concatenate([texts[:, group] for group in _GROUPS], axis=1)
     halves = _HALVES.take(letters)
     if (halves < 16).all() and all((texts[:, n] == ord("-")).all() for n in _DASHES):
         return Uniform(UUID, halves[:, ::2] << 4 | halves[:, 1::2])

@@ -171,8 +171,7 @@ class JournalWriter:
             what = "moved away" if os.fstat(self._fd).st_nlink else "removed"
             raise WriteError(
                 f"the journal {self.path} was {what} while the run went on (folder "
-                "deleted or replaced?); the documents from here on are not safe, nor "
-                f"those of the last {1000 * LOOK_AGAIN:g} ms"
+                "deleted or replaced?); the documents from here on are not safe"
             )
 
     def _raise_sync_error(self, error: OSError) -> NoReturn:
@@ -204,7 +203,7 @@ class JournalWriter:
             os.close(fd)
 
     def doubt(self, error: OSError) -> None:
-        """Raise an error of another file of the run at the next document."""
+        """Raise an error, of this or another file of the run, at the next document."""
         self._sync_error = error
         self._look_at = 0.0
 

@@ -136,7 +136,7 @@ class Outbox:
         journal = self.journal
         if journal.pid != os.getpid():  # else a forked child waits for a lost lock
             journal.require_ours()
-        if name != "event":  # these are few
+        if name != "event":  # these are few, and the last of a run is among them
             journal.look_again()
         parts: Sequence[Any] | None = None
         with self._order:
@@ -348,6 +348,8 @@ class DelayedOutbox(Outbox):
     def _deliver(self) -> None:
         """Write what waits, until the end; runs in a thread of its own."""
         while letter := self._next():
+            if letter.key[0] != "event":  # as above
+                self.journal.look_again()
             try:
                 self._write(letter.parts)
             except Exception as error:  # noqa: BLE001 - whoever drains hears of it

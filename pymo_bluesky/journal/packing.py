@@ -55,7 +55,7 @@ class Records:
 
     def __init__(self, slots: Callable[[Form], Slots | None] | None = None) -> None:
         self._slots = slots
-        self._packers: dict[Any, tuple[RowPacker, bytes, _Placing | None]] = {}
+        self._packers: dict[str, tuple[RowPacker, bytes, _Placing | None]] = {}
         self._tries: dict[str, int] = {}
         self._forms = 0
 

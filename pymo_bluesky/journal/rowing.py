@@ -18,7 +18,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from ..checksums import followed, joined
+from ..checksums import are_sums_of, followed
 from ..errors import JournalError
 from ..filed import Filed, Handle
 from ..forms import Form, RowLayout, Rows
@@ -351,10 +351,10 @@ def _whole_rows(data: memoryview, size: int, common: bytes) -> int:
     rest = np.frombuffer(common, np.uint8)
     whole = (table[:, _CHECKS.size : _HEAD_BYTES] == rest).all(axis=1)
     whole &= own == followed(checks, common)
-    if count >= _MANY and whole.all():  # all together, in a tenth of the time
-        behind = np.ascontiguousarray(table[:, _HEAD_BYTES:])
-        if joined(checks, size - _HEAD_BYTES) == zlib.crc32(behind.data):
-            return count
+    # In a tenth of the time that each of them takes.
+    many = count >= _MANY and bool(whole.all())
+    if many and are_sums_of(checks, table[:, _HEAD_BYTES:]):
+        return count
     whole &= checks == [
         zlib.crc32(data[at : at + size - _HEAD_BYTES])
         for at in range(_HEAD_BYTES, count * size, size)

@@ -51,8 +51,9 @@ class Homes:
         """
         if name == "event":  # there are so many
             descriptor = doc.get("descriptor")
-            if type(descriptor) is str:
-                return self._homes.get(descriptor, "")
+            known = self._homes.get(descriptor) if type(descriptor) is str else None
+            if known is not None:
+                return known
         uid = self._found(doc)
         # A resource need not name its run, and a datum can come before its resource.
         if not uid and name in ("resource", "datum", "datum_page"):
