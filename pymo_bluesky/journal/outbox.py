@@ -7,7 +7,6 @@ lets documents wait for a slow disk, up to a bound.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
@@ -133,11 +132,7 @@ class Outbox:
             When it, or one before it, is not safe. It is tried again with the next
             document and by `drain`, unless it is too large to be kept.
         """
-        journal = self.journal
-        if journal.pid != os.getpid():  # else a forked child waits for a lost lock
-            journal.require_ours()
-        if name != "event":  # these are few, and the last of a run is among them
-            journal.look_again()
+        self.journal.require_ours()  # else a forked child waits for a lost lock
         parts: Sequence[Any] | None = None
         with self._order:
             try:
@@ -145,7 +140,7 @@ class Outbox:
                 if self._waiting:
                     self._forget_first_try(name, doc)
                     self.drain()
-                self._write(parts)
+                self._write(name, parts)
             except BaseException as error:  # an interrupt, too
                 self._records.forget()
                 if isinstance(error, WriteError) and parts is not None:
@@ -170,7 +165,7 @@ class Outbox:
         self.journal.require_ours()
         with self._changed:
             while self._waiting:
-                self._write(self._waiting[0].parts)
+                self._write(self._waiting[0].key[0], self._waiting[0].parts)
                 self._sent()
 
     def close(self) -> None:
@@ -194,9 +189,11 @@ class Outbox:
             seconds = time.monotonic() - oldest
             return Pending(len(self._waiting), self._waiting_bytes, seconds)
 
-    def _write(self, parts: Sequence[Any]) -> None:
+    def _write(self, name: str, parts: Sequence[Any]) -> None:
         """Write one document here, or elsewhere."""
         journal = self.journal
+        if name != "event":  # these are few, and the last of a run is among them
+            journal.look_again()
         try:
             journal.write(parts)
         except WriteError as error:
@@ -348,10 +345,8 @@ class DelayedOutbox(Outbox):
     def _deliver(self) -> None:
         """Write what waits, until the end; runs in a thread of its own."""
         while letter := self._next():
-            if letter.key[0] != "event":  # as above
-                self.journal.look_again()
             try:
-                self._write(letter.parts)
+                self._write(letter.key[0], letter.parts)
             except Exception as error:  # noqa: BLE001 - whoever drains hears of it
                 with self._changed:
                     self._error = _as_write_error(error)

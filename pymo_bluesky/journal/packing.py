@@ -17,7 +17,6 @@ from .slots import Slots
 __all__ = ["CHECK", "LENGTH", "Records", "as_record"]
 
 CHECK = struct.Struct("<I")
-_check = CHECK.pack
 LENGTH = struct.Struct("<Q")
 _PLACE = struct.Struct("<q")
 
@@ -72,7 +71,7 @@ class Records:
             fixed, large = packer.pack(doc)
             if fixed is not None:
                 if large:
-                    return _large_row(doc, fixed, large, common, placing)
+                    return _row_parts(doc, fixed, large, common, placing)
                 return [_row(fixed, common)]
         return self._described(descriptor, doc) or as_record(name, doc)
 
@@ -95,7 +94,7 @@ class Records:
         common = common_head(layout, ROW | number)
         placing = self._placing(layout, number)
         self._packers[descriptor] = packer, common, placing
-        row = _large_row(event, fixed, large, common, placing)
+        row = _row_parts(event, fixed, large, common, placing)
         return [*as_record(FORM, {**form.to_plain(), "number": number}), *row]
 
     def _placing(self, layout: RowLayout, number: int) -> _Placing | None:
@@ -105,7 +104,7 @@ class Records:
         return slots, common_head(layout, ROW | PLACED | number)
 
 
-def _large_row(
+def _row_parts(
     event: Mapping[str, Any],
     fixed: bytes,
     large: Sequence[memoryview],
@@ -125,5 +124,5 @@ def _large_row(
 
 def _row(fixed: bytes, common: bytes) -> bytes:
     """The head of a row, and what of it is of one size."""
-    head = _check(crc32(fixed)) + common
-    return b"".join((_check(crc32(head)), head, fixed))
+    head = CHECK.pack(crc32(fixed)) + common
+    return b"".join((CHECK.pack(crc32(head)), head, fixed))

@@ -351,7 +351,7 @@ def _whole_rows(data: memoryview, size: int, common: bytes) -> int:
     rest = np.frombuffer(common, np.uint8)
     whole = (table[:, _CHECKS.size : _HEAD_BYTES] == rest).all(axis=1)
     whole &= own == followed(checks, common)
-    # In a tenth of the time that each of them takes.
+    # All together in a tenth of the time that they take one by one.
     many = count >= _MANY and bool(whole.all())
     if many and are_sums_of(checks, table[:, _HEAD_BYTES:]):
         return count

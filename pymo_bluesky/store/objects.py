@@ -180,9 +180,8 @@ def _room(shape: tuple[int, ...], dtype: np.dtype[Any], offset: int) -> np.ndarr
     size = math.prod(shape) * dtype.itemsize
     if size < _LARGE:
         return np.zeros(shape, dtype)
-    room = np.zeros(size + 2 * _PAGE, np.uint8)
-    away = (
-        -(-offset // 64) * 64 + 64
-    )  # numbers are to begin at a multiple of their size
+    room = np.zeros(size + _PAGE, np.uint8)
+    # Numbers are to begin at a multiple of their size.
+    away = -(-offset // 64) * 64 + 64
     begin = (away - room.ctypes.data) % _PAGE
     return room[begin : begin + size].view(dtype).reshape(shape)
